@@ -1,0 +1,214 @@
+//! A response from an upstream → its records, every name written out.
+
+use super::name::MAX_NAME;
+use super::record::{Field, layout, rdata_is_whole};
+use super::request::skip_name;
+use super::rtype::CLASS_IN;
+use super::{Ede, Edns, Fault, HEADER, Name, NameRef, RType, RecordRef, Records, flag, u16_at, u32_at};
+
+/// How large a message may grow when its names are written out. 64 KiB of honest answers stay far below: the bound is
+/// for messages built to expand.
+const MAX_EXPANDED: usize = 1 << 20;
+
+/// A parsed response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Message ID.
+    pub id: u16,
+    /// The header's second word.
+    pub flags: u16,
+    /// The RCODE, EDNS's upper bits included.
+    pub rcode: u16,
+    /// QNAME, QTYPE, QCLASS; none in some error responses.
+    pub question: Option<(Name, RType, u16)>,
+    /// Answer section.
+    pub answer: Records,
+    /// Authority section.
+    pub authority: Records,
+    /// Additional section without OPT, TSIG and SIG(0).
+    pub additional: Records,
+    /// Whether there was an OPT record.
+    pub edns: bool,
+    /// Extended errors.
+    pub ede: Vec<Ede>,
+}
+
+impl Message {
+    /// Reads a whole message.
+    pub fn parse(bytes: &[u8]) -> Result<Message, Fault> {
+        let (id, flags) = (u16_at(bytes, 0)?, u16_at(bytes, 2)?);
+        let mut reader = Reader { bytes, at: HEADER, expanded: 0 };
+        let question = match u16_at(bytes, 4)? {
+            0 => None,
+            1 => Some(reader.question()?),
+            _ => return Err(Fault::RData),
+        };
+        let mut message = Message {
+            id,
+            flags,
+            rcode: flags & 0xF,
+            question,
+            answer: Records::new(),
+            authority: Records::new(),
+            additional: Records::new(),
+            edns: false,
+            ede: Vec::new(),
+        };
+        for _ in 0..u16_at(bytes, 6)? {
+            reader.record(&mut message.answer)?;
+        }
+        for _ in 0..u16_at(bytes, 8)? {
+            reader.record(&mut message.authority)?;
+        }
+        for _ in 0..u16_at(bytes, 10)? {
+            if let Some(edns) = reader.record(&mut message.additional)? {
+                if message.edns {
+                    return Err(Fault::Opt);
+                }
+                message.edns = true;
+                message.rcode |= u16::from(edns.rcode_high) << 4;
+                message.ede = edns.extended_errors();
+            }
+        }
+        Ok(message)
+    }
+
+    /// Whether the response was cut to fit a datagram.
+    pub fn is_truncated(&self) -> bool {
+        self.flags & flag::TC != 0
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    expanded: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn question(&mut self) -> Result<(Name, RType, u16), Fault> {
+        let mut buffer = NameBuffer::new();
+        let end = read_name(self.bytes, self.at, &mut buffer)?;
+        let question =
+            (buffer.name().to_name(), RType(u16_at(self.bytes, end)?), u16_at(self.bytes, end + 2)?);
+        self.at = end + 4;
+        Ok(question)
+    }
+
+    /// Appends the next record to `into`, or gives it back where it is an OPT. Transaction signatures are dropped:
+    /// they speak for the message that they came in.
+    fn record(&mut self, into: &mut Records) -> Result<Option<Edns<'a>>, Fault> {
+        let mut owner = NameBuffer::new();
+        let fixed = read_name(self.bytes, self.at, &mut owner)?;
+        let (rtype, class, ttl) = (
+            RType(u16_at(self.bytes, fixed)?),
+            u16_at(self.bytes, fixed + 2)?,
+            u32_at(self.bytes, fixed + 4)?,
+        );
+        let (start, end) = (fixed + 10, fixed + 10 + usize::from(u16_at(self.bytes, fixed + 8)?));
+        let raw = self.bytes.get(start..end).ok_or(Fault::Short)?;
+        self.at = end;
+        if rtype == RType::OPT {
+            return Edns::read(class, ttl, raw).map(Some);
+        }
+        if rtype == RType::TSIG || (rtype == RType::SIG && raw.starts_with(&[0, 0])) {
+            return Ok(None);
+        }
+        let mut rdata = smallvec::SmallVec::<[u8; 128]>::new();
+        if class == CLASS_IN && layout(rtype).contains(&Field::Name) {
+            self.expand(rtype, start, end, &mut rdata)?;
+        } else {
+            if class == CLASS_IN {
+                rdata_is_whole(rtype, raw)?;
+            }
+            rdata.extend_from_slice(raw);
+        }
+        self.expanded += owner.name().wire().len() + rdata.len();
+        if self.expanded > MAX_EXPANDED {
+            return Err(Fault::Expansion);
+        }
+        // RFC 2181 §8: a TTL with the upper bit set is zero.
+        let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
+        into.push(RecordRef { owner: owner.name(), rtype, class, ttl, rdata: &rdata });
+        Ok(None)
+    }
+
+    fn expand(
+        &self,
+        rtype: RType,
+        start: usize,
+        end: usize,
+        out: &mut smallvec::SmallVec<[u8; 128]>,
+    ) -> Result<(), Fault> {
+        let mut at = start;
+        for field in layout(rtype) {
+            let next = match field {
+                Field::Name => {
+                    let mut name = NameBuffer::new();
+                    let next = read_name(self.bytes, at, &mut name)?;
+                    out.extend_from_slice(name.name().wire());
+                    at = next;
+                    continue;
+                }
+                Field::Fixed(length) => at + length,
+                Field::Text => at + 1 + usize::from(*self.bytes.get(at).ok_or(Fault::Short)?),
+                Field::Rest => end,
+            };
+            if next > end {
+                return Err(Fault::RData);
+            }
+            out.extend_from_slice(self.bytes.get(at..next).ok_or(Fault::Short)?);
+            at = next;
+        }
+        if at == end { Ok(()) } else { Err(Fault::RData) }
+    }
+}
+
+/// Room for one written-out name.
+struct NameBuffer {
+    bytes: [u8; MAX_NAME],
+    length: usize,
+}
+
+impl NameBuffer {
+    fn new() -> NameBuffer {
+        NameBuffer { bytes: [0; MAX_NAME], length: 1 }
+    }
+
+    fn name(&self) -> NameRef<'_> {
+        NameRef::parse(&self.bytes[..self.length], 0).unwrap_or(NameRef::ROOT)
+    }
+}
+
+/// Reads a name that may be compressed; gives the position behind it. Each pointer must point before the one it was
+/// reached by, so the walk ends (RFC 1035 §4.1.4: "a prior occurrence").
+fn read_name(bytes: &[u8], start: usize, into: &mut NameBuffer) -> Result<usize, Fault> {
+    let end = skip_name(bytes, start)?;
+    let (mut at, mut limit, mut length) = (start, start, 0);
+    loop {
+        let octet = *bytes.get(at).ok_or(Fault::Short)?;
+        match octet {
+            0..=63 => {
+                let label = bytes.get(at..=at + usize::from(octet)).ok_or(Fault::Short)?;
+                into.bytes
+                    .get_mut(length..length + label.len())
+                    .ok_or(Fault::NameLength)?
+                    .copy_from_slice(label);
+                length += label.len();
+                at += label.len();
+                if octet == 0 {
+                    into.length = length;
+                    return Ok(end);
+                }
+            }
+            0xC0..=0xFF => {
+                let target = usize::from(u16_at(bytes, at)? & 0x3FFF);
+                if target >= limit {
+                    return Err(Fault::Pointer);
+                }
+                (at, limit) = (target, target);
+            }
+            _ => return Err(Fault::Label),
+        }
+    }
+}
