@@ -1,1 +1,13 @@
-//! (room: cache)
+//! Two caches for two questions, and the table of questions in flight.
+//!
+//! [`answer`]: what bytes go to this view for this question? One per worker, unsynchronised, small.
+//! [`response`]: what did this route's source say? Shared, bounded by bytes, expiry per entry.
+//! [`flight`]: who is asking that already?
+
+pub mod answer;
+pub mod flight;
+pub mod response;
+
+pub use answer::AnswerCache;
+pub use flight::{Flight, Flights};
+pub use response::{Cached, ResponseCache, ResponseKey};

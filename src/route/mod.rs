@@ -1,1 +1,13 @@
-//! (room: route)
+//! Who asks and what they see: networks by longest prefix, routes by longest suffix, views computed from both.
+//!
+//! Everything here is immutable once built; building is the only place that compares everything with everything, and
+//! it does so by audience, never network by route.
+
+pub mod network;
+pub mod suffix;
+pub mod table;
+pub mod view;
+
+pub use network::NetworkTable;
+pub use table::{Candidate, Caps, FallThrough, Route, RouteTable, Target, Visible};
+pub use view::View;

@@ -24,3 +24,35 @@ pub fn age(answer: &mut [u8], offsets: &[u16], seconds: u32) {
         }
     }
 }
+
+/// Which RDATA of an answer take turns: `count` records from the `first` TTL offset on, each with `width` octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// Position in the list of TTL offsets.
+    pub first: u16,
+    /// How many records.
+    pub count: u16,
+    /// Octets of each RDATA: 4 or 16.
+    pub width: u8,
+    /// How far they are turned.
+    pub by: u16,
+}
+
+/// Turns the addresses of an answer: the client that takes the first gets another one each time. Only RDATA move; owner,
+/// type and TTL are the same for the whole RRset.
+pub fn rotate(answer: &mut [u8], offsets: &[u16], turn: &Turn) {
+    let (first, count, width) = (usize::from(turn.first), usize::from(turn.count), usize::from(turn.width));
+    let Some(offsets) = offsets.get(first..first + count) else { return };
+    let by = usize::from(turn.by) % count.max(1);
+    let mut turned = smallvec::SmallVec::<[u8; 256]>::new();
+    for n in 0..count {
+        // TTL, RDLENGTH, RDATA
+        let at = usize::from(offsets[(n + by) % count]) + 6;
+        let Some(rdata) = answer.get(at..at + width) else { return };
+        turned.extend_from_slice(rdata);
+    }
+    for (rdata, offset) in turned.chunks_exact(width.max(1)).zip(offsets) {
+        let at = usize::from(*offset) + 6;
+        answer[at..at + width].copy_from_slice(rdata);
+    }
+}

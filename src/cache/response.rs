@@ -1,0 +1,139 @@
+//! What the sources said, for all workers and views: `moka`, bounded by bytes, expiry per entry.
+//!
+//! The key names the route, so 120 VPCs that share a rule share what it fetched; which views see the route was decided
+//! before the cache is asked, and what of the response they may see is decided after.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::sync::Cache;
+
+use crate::query::{Failure, Response};
+use crate::wire::{Ede, NameRef, RType};
+
+/// Which question to which route: route, bits, type and lower-case name in one run of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ResponseKey(Box<[u8]>);
+
+impl ResponseKey {
+    /// Of a route's uid, the bits that change what a source says (DO, CD), type and name.
+    pub fn new(route: u128, bits: u8, qname: NameRef<'_>, qtype: RType) -> ResponseKey {
+        let mut key = Vec::with_capacity(19 + qname.wire().len());
+        key.extend_from_slice(&route.to_be_bytes());
+        key.push(bits);
+        key.extend_from_slice(&qtype.0.to_be_bytes());
+        key.extend(qname.wire().iter().map(u8::to_ascii_lowercase));
+        ResponseKey(key.into())
+    }
+}
+
+/// What a source said, and when.
+#[derive(Debug, Clone)]
+pub struct Cached {
+    /// The response, its TTLs capped, or why there is none.
+    pub outcome: Result<Response, (Failure, Vec<Ede>)>,
+    /// The upstream server that said it.
+    pub server: Option<SocketAddr>,
+    /// When it came.
+    pub stored: Duration,
+    /// How long it holds.
+    pub holds: Duration,
+}
+
+impl Cached {
+    /// Whether it still holds.
+    pub fn is_fresh(&self, now: Duration) -> bool {
+        now < self.stored + self.holds
+    }
+
+    /// Whole seconds since it came.
+    pub fn age(&self, now: Duration) -> u32 {
+        u32::try_from(now.saturating_sub(self.stored).as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn byte_len(&self) -> usize {
+        let content = match &self.outcome {
+            Ok(response) => response.byte_len() + response.ede.len() * 64,
+            Err((_, ede)) => ede.len() * 64,
+        };
+        size_of::<Cached>() + content
+    }
+}
+
+/// What moka spends on an entry beside key and value, measured: nodes of its two queues, its timer wheel and its map.
+const OVERHEAD: usize = 300;
+
+/// The cache.
+pub struct ResponseCache {
+    entries: Cache<ResponseKey, Arc<Cached>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+struct EndWithTtl;
+
+impl Expiry<ResponseKey, Arc<Cached>> for EndWithTtl {
+    fn expire_after_create(&self, _: &ResponseKey, value: &Arc<Cached>, _: Instant) -> Option<Duration> {
+        Some(value.holds)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &ResponseKey,
+        value: &Arc<Cached>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(value.holds)
+    }
+}
+
+impl ResponseCache {
+    /// An empty cache that holds so many bytes.
+    pub fn new(capacity: u64) -> ResponseCache {
+        let weigh = |key: &ResponseKey, value: &Arc<Cached>| {
+            u32::try_from(OVERHEAD + key.0.len() + value.byte_len()).unwrap_or(u32::MAX)
+        };
+        ResponseCache {
+            entries: Cache::builder().max_capacity(capacity).weigher(weigh).expire_after(EndWithTtl).build(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// What is known and still holds.
+    pub fn get(&self, key: &ResponseKey, now: Duration) -> Option<Arc<Cached>> {
+        self.entries.get(key).filter(|cached| cached.is_fresh(now))
+    }
+
+    /// Keeps what a source said.
+    pub fn put(&self, key: ResponseKey, cached: Arc<Cached>) {
+        if !cached.holds.is_zero() {
+            self.entries.insert(key, cached);
+        }
+    }
+
+    /// Counts an answer made from the cache.
+    pub fn count_hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a question that had to be fetched.
+    pub fn count_miss(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it did so far and what it holds; moka's own figures, exact after its next maintenance.
+    pub fn counts(&self) -> super::answer::Counts {
+        super::answer::Counts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            evictions: 0,
+            entries: self.entries.entry_count(),
+            bytes: self.entries.weighted_size(),
+        }
+    }
+}
