@@ -302,7 +302,7 @@ fn two_sources(zone: &Route, rule: &Route, config: &Config) -> Diagnostic {
     let message = format!("names below {} come from this zone and from `{upstream}`", zone.domain);
     let note = format!("what the zone does not have, this rule for {} asks `{upstream}`", rule.domain);
     Diagnostic::warning(&zone.place, message).with_note(&rule.place, note).with_hint(
-        "a name that both have is answered by the zone; if that is meant, say why in a comment and add acknowledge = [\"overlap\"]",
+        "a name that both have is answered by the zone; if that is meant, say why in a comment and add acknowledge = [\"overlap\"] here, or to the rule for all zones below it",
     )
 }
 

@@ -114,7 +114,7 @@ pub(super) fn cache(given: Given<CacheSpec>, faults: &mut Faults<'_>) -> Cache {
         max_ttl: Duration::from_secs(300),
         max_negative_ttl: Duration::from_secs(60),
         failure_ttl: Duration::from_secs(2),
-        serve_stale: HOUR,
+        serve_stale: Duration::ZERO,
     };
     let Some(Placed { value: Single(spec), .. }) = given else {
         return cache;
