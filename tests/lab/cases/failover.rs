@@ -1,0 +1,133 @@
+//! Controllers die and come back while clients go on asking.
+
+use std::time::Duration;
+
+use crate::load::{Load, Outcome, failed};
+use crate::peers::Peer;
+use crate::world::Lab;
+
+const CLIENT: &str = "10.0.30.100";
+/// Every query has a name of its own below this one, so that each must be forwarded.
+const DOMAIN: &str = "load.technova.local";
+/// `fall` or `rise` probes of the shipped configuration at their interval, with much to spare.
+const DETECTION: Duration = Duration::from_secs(40);
+/// The shipped `try-timeout`: what a query loses that was sent to a dead controller.
+const TRY_TIMEOUT: Duration = Duration::from_millis(400);
+/// The shipped health checks, 5 s apart and 3 to fall, are too slow to tell a dead controller from a slow query; what the
+/// clients see must be better by itself: this long after the death no query is sent to it first any more.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Enough queries to see who is asked.
+const A_WHILE: usize = 300;
+
+pub fn a_dead_controller_costs_no_client_an_answer() {
+    let lab = Lab::build();
+    let load = Load::start(&lab.site.network, CLIENT, DOMAIN);
+    load.await_answers(A_WHILE);
+
+    let died = load.now();
+    lab.site.network.unplug("dc1");
+    await_up(&lab, "192.168.1.10", Up::No);
+    let noticed = load.now();
+    load.await_answers(A_WHILE);
+
+    let returned = load.now();
+    lab.site.network.plug("dc1");
+    await_up(&lab, "192.168.1.10", Up::Yes);
+    let healed = load.now();
+    let end = load.await_answers(A_WHILE);
+    let outcomes = load.finish();
+
+    assert_eq!(failed(&outcomes), Vec::<String>::new(), "no query fails: the next controller is asked");
+    let slow = |outcome: &&Outcome| outcome.reply.is_some_and(|(_, took)| took >= TRY_TIMEOUT);
+    let late: Vec<Duration> = outcomes
+        .iter()
+        .filter(slow)
+        .map(|outcome| outcome.sent)
+        .filter(|sent| *sent > died + FIRST_TIMEOUT && *sent < returned)
+        .collect();
+    assert!(
+        late.is_empty(),
+        "after the first timeout (died at {died:?}) queries still wait, sent at {late:?}"
+    );
+
+    let [dc1, dc2, dc3] = &lab.site.dcs;
+    let before = window(&outcomes, Duration::ZERO, died);
+    let during = window(&outcomes, noticed, returned);
+    let after = window(&outcomes, healed, end);
+    assert!(count(dc1, &before) > 0 && count(dc2, &before) > 0, "both primaries share the queries at first");
+    assert_eq!(count(dc1, &during), 0, "a controller that is down is not asked");
+    assert!(count(dc2, &during) >= during.len(), "the other one serves all of it");
+    let share = count(dc1, &after) as f64 / after.len() as f64;
+    assert!((0.4..=0.6).contains(&share), "once healthy again it has its share: {share:.2}");
+    assert_eq!(dc3.asked_below(DOMAIN), 0, "the backup is not needed while one primary lives");
+}
+
+pub fn the_backup_serves_when_both_primaries_are_dead() {
+    let mut lab = Lab::build();
+    let load = Load::start(&lab.site.network, CLIENT, DOMAIN);
+    load.await_answers(A_WHILE);
+
+    lab.site.dcs[0].kill();
+    lab.site.dcs[1].kill();
+    await_up(&lab, "192.168.1.10", Up::No);
+    await_up(&lab, "192.168.1.11", Up::No);
+    let noticed = load.now();
+    load.await_answers(A_WHILE);
+
+    let returned = load.now();
+    let network = &lab.site.network;
+    lab.site.dcs[..2].iter_mut().for_each(|dc| dc.start(network));
+    await_up(&lab, "192.168.1.10", Up::Yes);
+    await_up(&lab, "192.168.1.11", Up::Yes);
+    let healed = load.now();
+    let end = load.await_answers(A_WHILE);
+    let outcomes = load.finish();
+
+    assert_eq!(failed(&outcomes), Vec::<String>::new(), "no query fails: the backup is asked");
+    let [dc1, dc2, dc3] = &lab.site.dcs;
+    let during = window(&outcomes, noticed, returned);
+    assert!(count(dc3, &during) >= during.len(), "the backup serves all of it");
+    let after = window(&outcomes, healed, end);
+    assert_eq!(count(dc3, &after), 0, "the backup rests once the primaries are back");
+    assert!(count(dc1, &after) > 0 && count(dc2, &after) > 0, "and they share the queries again");
+}
+
+/// What the health of a controller should be.
+#[derive(Clone, Copy)]
+enum Up {
+    No,
+    Yes,
+}
+
+fn await_up(lab: &Lab, server: &str, up: Up) {
+    let (what, wanted) = match up {
+        Up::No => ("down", 0.0),
+        Up::Yes => ("up", 1.0),
+    };
+    // The metric's label may carry the port.
+    let name = "kakehashi_upstream_up";
+    let with_port = format!("{server}:53");
+    lab.await_metrics(&format!("{server} is seen as {what}"), DETECTION, |metrics| {
+        [server, &with_port].iter().any(|label| {
+            let labels = [("upstream", "onprem-dc"), ("server", *label)];
+            metrics.has(name, &labels) && (metrics.sum(name, &labels) - wanted).abs() < 0.5
+        })
+    });
+}
+
+/// The queries that were sent between two moments of the load.
+fn window(outcomes: &[Outcome], from: Duration, to: Duration) -> Vec<usize> {
+    outcomes.iter().filter(|o| o.sent > from && o.sent < to).map(|o| o.number).collect()
+}
+
+/// How many of these queries a controller was asked.
+fn count(dc: &Peer, numbers: &[usize]) -> usize {
+    let suffix = format!(".{DOMAIN}");
+    let asked = dc.asked();
+    let number = |name: &str| name.strip_suffix(&suffix)?.strip_prefix('q')?.parse::<usize>().ok();
+    asked
+        .iter()
+        .filter_map(|asked| number(&asked.name))
+        .filter(|number| numbers.binary_search(number).is_ok())
+        .count()
+}
