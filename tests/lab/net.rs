@@ -47,27 +47,26 @@ impl Network {
 
     fn add_namespaces(&self) {
         for name in self.hosts.iter().map(|host| host.name).chain(["core"]) {
-            ip(&["netns", "add", &self.namespace(name)], "");
+            ip(&["netns", "add", &self.namespace(name)], &[]);
         }
     }
 
     fn add_bridge(&self) {
         let core = self.namespace("core");
-        let mut lines = String::from("link add bridge type bridge\nlink set bridge up\n");
+        let mut lines = vec!["link add bridge type bridge".to_owned(), "link set bridge up".to_owned()];
         for host in &self.hosts {
             let (name, namespace) = (host.name, self.namespace(host.name));
-            lines += &format!("link add {name} type veth peer name eth0 netns {namespace}\n");
-            lines += &format!("link set {name} master bridge\nlink set {name} up\n");
+            lines.push(format!("link add {name} type veth peer name eth0 netns {namespace}"));
+            lines.push(format!("link set {name} master bridge"));
+            lines.push(format!("link set {name} up"));
         }
         ip(&["-n", &core, "-batch", "-"], &lines);
     }
 
     fn add_addresses(&self, host: &Host) {
-        let mut lines = String::from("link set lo up\nlink set eth0 up\n");
-        for address in &host.addresses {
-            lines += &format!("addr add {address}/32 dev eth0\n");
-        }
-        lines += "route add default dev eth0\n";
+        let mut lines = vec!["link set lo up".to_owned(), "link set eth0 up".to_owned()];
+        lines.extend(host.addresses.iter().map(|address| format!("addr add {address}/32 dev eth0")));
+        lines.push("route add default dev eth0".to_owned());
         ip(&["-n", &self.namespace(host.name), "-batch", "-"], &lines);
     }
 
@@ -84,12 +83,12 @@ impl Network {
 
     /// Unplugs a host's cable: packets to it vanish, as when a machine dies.
     pub fn unplug(&self, host: &str) {
-        ip(&["-n", &self.namespace("core"), "link", "set", host, "down"], "");
+        ip(&["-n", &self.namespace("core"), "link", "set", host, "down"], &[]);
     }
 
     /// Plugs the cable in again.
     pub fn plug(&self, host: &str) {
-        ip(&["-n", &self.namespace("core"), "link", "set", host, "up"], "");
+        ip(&["-n", &self.namespace("core"), "link", "set", host, "up"], &[]);
     }
 
     /// Runs `work` on a thread that stands in the host's namespace; sockets and processes made there stay there.
@@ -155,15 +154,15 @@ pub fn permitted() -> Result<(), String> {
 }
 
 /// Runs `ip` with lines for its batch mode; the lab cannot go on without it.
-fn ip(arguments: &[&str], batch: &str) {
+fn ip(arguments: &[&str], batch: &[String]) {
     let mut command = Command::new("ip");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("ip {arguments:?}: {error}"));
     if let Some(mut stdin) = child.stdin.take() {
         // A child that has failed already closes the pipe; its own message says why.
-        let _ = stdin.write_all(batch.as_bytes());
+        let _ = stdin.write_all((batch.join("\n") + "\n").as_bytes());
     }
     let output = child.wait_with_output().unwrap_or_else(|error| panic!("ip {arguments:?}: {error}"));
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments:?} failed: {complaint}\n{batch}");
+    assert!(output.status.success(), "ip {arguments:?} failed: {complaint}\n{batch:#?}");
 }

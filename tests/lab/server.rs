@@ -64,30 +64,9 @@ impl Server {
         let mut server = Self { process, directory };
         wait::until("the server is ready (/readyz)", PATIENCE, || {
             server.process.assert_running();
-            server.http(network, "/readyz").filter(|(status, _)| *status == 200)
+            http(network, "/readyz").filter(|(status, _)| *status == 200)
         });
         server
-    }
-
-    /// GET from the server's HTTP address: status and body.
-    pub fn http(&self, network: &Network, path: &str) -> Option<(u16, String)> {
-        let address = SocketAddr::new(PRIMARY, HTTP_PORT);
-        let mut stream = network.tcp(PRIMARY, address, PATIENCE).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut response = String::new();
-        stream.read_to_string(&mut response).ok()?;
-        let (head, body) = response.split_once("\r\n\r\n")?;
-        Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
-    }
-
-    /// The metrics as they stand.
-    pub fn metrics(&self, network: &Network) -> Metrics {
-        let Some((200, body)) = self.http(network, "/metrics") else {
-            panic!("/metrics does not answer 200")
-        };
-        Metrics::parse(&body)
     }
 
     /// Sends a signal to the server.
@@ -129,6 +108,25 @@ impl Server {
     pub fn said(&self) -> String {
         self.process.said()
     }
+}
+
+/// GET from the server's HTTP address: status and body.
+pub fn http(network: &Network, path: &str) -> Option<(u16, String)> {
+    let address = SocketAddr::new(PRIMARY, HTTP_PORT);
+    let mut stream = network.tcp(PRIMARY, address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    let (head, body) = response.split_once("\r\n\r\n")?;
+    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// The metrics as they stand.
+pub fn metrics(network: &Network) -> Metrics {
+    let Some((200, body)) = http(network, "/metrics") else { panic!("/metrics does not answer 200") };
+    Metrics::parse(&body)
 }
 
 /// Changes a TOML file in place.

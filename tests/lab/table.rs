@@ -133,8 +133,7 @@ impl Row {
     }
 
     fn wrong_answers(&self, reply: &Reply) -> Option<String> {
-        let mut left = reply.answers();
-        left.iter_mut().for_each(|answer| *answer = normal(answer));
+        let mut left: Vec<String> = reply.answers().iter().map(|answer| normal(answer)).collect();
         let mut missing = Vec::new();
         for expected in &self.answers {
             if !expected.take(&mut left) {

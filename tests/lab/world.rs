@@ -116,7 +116,7 @@ impl Lab {
 
     /// The metrics as they stand.
     pub fn metrics(&self) -> Metrics {
-        self.server.metrics(&self.site.network)
+        server::metrics(&self.site.network)
     }
 
     /// Waits until the metrics satisfy `condition`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::peers::Peer;
 use crate::wait;
 use crate::world::{Lab, address};
 
@@ -97,7 +98,7 @@ pub fn special_use_names_reach_no_upstream() {
     }
     let everyone = lab.site.dcs.iter().chain([&lab.site.amazon]);
     let leaked: Vec<String> = everyone
-        .flat_map(|peer| peer.asked())
+        .flat_map(Peer::asked)
         .map(|asked| asked.name)
         .filter(|name| names.contains(&name.as_str()))
         .collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::server;
 use crate::wait;
 
 use super::shared;
@@ -76,7 +77,7 @@ fn has_the_schema(line: &Value, transport: &str) {
 pub fn promtool_finds_no_fault() {
     let lab = shared();
     lab.ask("10.0.30.100", "user.technova.local", "A");
-    let (status, text) = lab.server.http(&lab.site.network, "/metrics").unwrap();
+    let (status, text) = server::http(&lab.site.network, "/metrics").unwrap();
     assert_eq!(status, 200);
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
