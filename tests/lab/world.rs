@@ -125,9 +125,10 @@ impl Lab {
     }
 }
 
-/// A directory that goes when it is dropped.
+/// A directory that goes when it is dropped; its name tells `sweep` whose it was.
 pub fn temporary() -> TempDir {
-    TempDir::with_prefix("kkh-").unwrap_or_else(|error| panic!("no temporary directory: {error}"))
+    let prefix = format!("kkh-{}-", std::process::id());
+    TempDir::with_prefix(prefix).unwrap_or_else(|error| panic!("no temporary directory: {error}"))
 }
 
 /// An address as the tests write it.
