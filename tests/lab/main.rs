@@ -27,6 +27,10 @@ use cases::Case;
 const AT_A_TIME: usize = 3;
 
 fn main() -> ExitCode {
+    // The runner repeats the message; all that is wanted here is the place.
+    std::panic::set_hook(Box::new(|info| {
+        info.location().inspect(|place| eprintln!("    panicked at {place}"));
+    }));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
     let trials = cases::ALL.iter().map(trial).collect();

@@ -50,6 +50,7 @@ pub const ALL: &[Case] = &[
     ),
     case("views::a_client_in_no_network_is_refused", views::a_client_in_no_network_is_refused),
     case("promises::the_peers_answer_without_us", promises::the_peers_answer_without_us),
+    case("promises::the_table_finds_what_is_wrong", promises::the_table_finds_what_is_wrong),
     case("promises::every_row_of_queries_txt", promises::every_row_of_queries_txt),
     Case { programs: &["dig"], ..case("promises::dig_agrees", promises::dig_agrees) },
     case(

@@ -29,12 +29,41 @@ pub fn the_peers_answer_without_us() {
     assert_eq!(site.dcs[1].asked_below("user.technova.local"), 0, "dc02 was not asked");
 }
 
+/// Rows that are right and rows that are wrong in each column, asked of dc01: the wrong ones must be found, all of them.
+pub fn the_table_finds_what_is_wrong() {
+    let right = "
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   aa,ra      1200       A 192.168.10.10
+        10.0.30.100@192.168.1.10  intranet.technova.local      A      NOERROR   aa         1200-1200  CNAME app.technova.local ; A *
+        10.0.30.100@192.168.1.10  nothere.technova.local       A      NXDOMAIN  aa,!tc     -          -
+        10.0.30.100@192.168.1.10  user.technova.local          AAAA   NOERROR   aa         -          -
+        10.0.30.100@192.168.1.10  _ldap._tcp.technova.local    SRV+do NOERROR   -          -          SRV *2  # the controllers
+        10.0.30.100@192.168.1.10  _big._tcp.app.technova.local SRV    NOERROR   tc         -          -";
+    let wrong = "
+        10.0.30.100@192.168.1.10  user.technova.local          A      NXDOMAIN  -          -          A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   !aa        -          A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   ede18      -          A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   nsid=dc01  -          A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   referral   -          A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   -          300        A 192.168.10.10
+        10.0.30.100@192.168.1.10  user.technova.local          A      NOERROR   -          -          A 192.168.10.11
+        10.0.30.100@192.168.1.10  technova.local               A      NOERROR   -          -          A 192.168.1.10
+        10.0.30.100@192.168.1.10  _ldap._tcp.technova.local    SRV    NOERROR   -          -          SRV *3";
+    let directory = temporary();
+    let site = Site::build(directory.path());
+    assert_eq!(table::check(right, &site.network), Ok(6));
+    let found = table::check(wrong, &site.network).unwrap_err();
+    assert!(found.starts_with("9 of 9 rows"), "{found}");
+    let unreadable =
+        table::check("10.0.30.100 name NOTYPE NOERROR - - -\n10.0.30.100 name A NOERROR -", &site.network);
+    let complaint = unreadable.unwrap_err();
+    assert!(complaint.contains("queries.txt:1") && complaint.contains("queries.txt:2"), "{complaint}");
+}
+
 /// At least the 150 rows that the network's size asks for.
 pub fn every_row_of_queries_txt() {
-    match table::check(&shared()) {
-        Ok(rows) => assert!(rows >= 150, "the table has only {rows} rows"),
-        Err(failures) => panic!("{failures}"),
-    }
+    let rows = table::rows(table::TABLE).unwrap_or_else(|errors| panic!("{errors}")).len();
+    assert!(rows >= 150, "the table has only {rows} rows");
+    table::check(table::TABLE, &shared().site.network).unwrap_or_else(|failures| panic!("{failures}"));
 }
 
 /// The same answers through a client that is not ours.
