@@ -126,6 +126,24 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// A cache's counts where other threads can read them: its worker writes, the metrics read.
+#[derive(Debug, Default)]
+pub struct PublishedCounts([AtomicU64; 5]);
+
+impl PublishedCounts {
+    /// Publishes.
+    pub fn set(&self, counts: Counts) {
+        let values = [counts.hits, counts.misses, counts.evictions, counts.entries, counts.bytes];
+        self.0.iter().zip(values).for_each(|(cell, value)| cell.store(value, Ordering::Relaxed));
+    }
+
+    /// What was published last.
+    pub fn get(&self) -> Counts {
+        let [hits, misses, evictions, entries, bytes] = self.0.each_ref().map(|cell| cell.load(Ordering::Relaxed));
+        Counts { hits, misses, evictions, entries, bytes }
+    }
+}
+
 /// The cache.
 pub struct AnswerCache {
     index: HashTable<u32>,

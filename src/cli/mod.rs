@@ -1,6 +1,140 @@
-//! (room: cli)
+//! The command line: what an operator can ask of the program.
+
+mod check;
+mod demo;
+mod explain;
+mod serve;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::wire::{Name, RType};
+
+/// What was asked could not be done: a configuration with errors, an address in use.
+const FAILURE: u8 = 1;
+
+/// A hybrid DNS server: split view, private zones and conditional forwarding between AWS VPCs and an on-prem Active
+/// Directory.
+///
+/// Begin with `kakehashi demo`: it serves a whole network on loopback and prints queries to try. Then write a
+/// configuration (the shipped conf/ is commented throughout), `check` it, `explain` what a client will get, and `serve` it.
+#[derive(Parser)]
+#[command(name = "kakehashi", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line is wrong.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve DNS until SIGTERM.
+    ///
+    /// SIGHUP reads the configuration and all zones again and puts them in force at once, or not at all: with an error in
+    /// them the old ones go on. SIGUSR1 opens the query log again, for logrotate. SIGTERM and SIGINT answer what was
+    /// accepted, then end. RUST_LOG=debug says more on stderr.
+    Serve {
+        /// The main configuration file.
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Find what is wrong in a configuration and its zones, without serving it.
+    ///
+    /// All errors and warnings are shown, each with its file, line and column. Ends with 1 if there is an error.
+    Check {
+        /// The main configuration file.
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// End with 1 on a warning too.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Find what is wrong in one zone file.
+    CheckZone {
+        /// The zone's origin: technova.internal
+        origin: Name,
+        /// The zone file.
+        file: PathBuf,
+    },
+    /// Say what a client would be answered, and why: network, view, routes, zone answer or upstream order, TTL caps.
+    ///
+    /// No packet is sent, and no server needs to run.
+    Explain {
+        /// The main configuration file.
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// The client's address: 10.0.30.100
+        client: std::net::IpAddr,
+        /// The name that it asks for.
+        name: Name,
+        /// The type that it asks for.
+        #[arg(default_value = "A", value_parser = rtype)]
+        qtype: RType,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve the TechNova network on loopback, with stand-ins for the domain controllers and AmazonProvidedDNS.
+    ///
+    /// Needs no root and no other program. Prints dig lines to try, and what each will answer. Ends with ctrl-c.
+    Demo {
+        /// The folder of the shipped configuration.
+        #[arg(long, value_name = "FOLDER", default_value = "conf")]
+        conf: PathBuf,
+        /// The port on 127.0.0.1; the stand-ins take the ten above it.
+        #[arg(long, default_value_t = 5300)]
+        port: u16,
+        /// Ask the printed questions too, print what was answered, and end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Write completions for a shell to stdout.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn rtype(text: &str) -> Result<RType, String> {
+    text.parse().map_err(|()| format!("{text} is no record type; examples: A, AAAA, SRV, PTR, TYPE65"))
+}
 
 /// Runs the command line.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { config, strict } => check::configuration(&config, strict.into()),
+        Command::CheckZone { origin, file } => check::zone(&origin, &file),
+        Command::Explain { config, client, name, qtype, json } => {
+            explain::run(&config, client, &name, qtype, if json { explain::Form::Json } else { explain::Form::Text })
+        }
+        Command::Demo { conf, port, once } => demo::run(&conf, port, once.into()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "kakehashi", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Told) => ExitCode::from(FAILURE),
+    }
+}
+
+/// It was not done, and the operator has been told why.
+struct Told;
+
+type Done = Result<(), Told>;
+
+/// Tells the operator why it was not done.
+fn tell(reason: impl std::fmt::Display) -> Told {
+    eprintln!("{reason}");
+    Told
+}
+
+/// Writes to stdout; a reader that went away (`| head`) is no error.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

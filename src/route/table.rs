@@ -217,9 +217,14 @@ impl RouteTable {
         &self.views
     }
 
-    /// How many routes a view sees.
-    pub fn seen_by(&self, view: u32) -> usize {
-        self.routes.iter().filter(|route| self.views[view as usize].sees(route.audience)).count()
+    /// The routes that a view sees, in the order of their numbers.
+    pub fn routes_of(&self, view: u32) -> impl Iterator<Item = &RouteSpec> {
+        self.routes.iter().filter(move |route| self.views[view as usize].sees(route.audience)).map(|route| &route.spec)
+    }
+
+    /// The networks that share a view.
+    pub fn networks_of(&self, view: u32) -> impl Iterator<Item = u32> {
+        self.view_of_network.iter().zip(0..).filter(move |(of, _)| **of == view).map(|(_, network)| network)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod edns;
 pub mod message;
 pub mod name;
 pub mod patch;
+pub mod present;
 pub mod record;
 pub mod request;
 pub mod rtype;

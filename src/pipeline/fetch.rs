@@ -1,0 +1,156 @@
+//! What a route's source outside says: from the response cache, from whoever is asking already, or from the source.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::step::{Patience, WouldWait};
+use super::walk::{Question, Trace};
+use super::{Snapshot, Worker};
+use crate::cache::{Cached, Flight, ResponseKey};
+use crate::exchange::Ask;
+use crate::query::{Failure, Response, Source};
+use crate::route::{Caps, Target};
+use crate::wire::{Ede, Name, rcode};
+
+/// How often the result of a leader that gave up is asked for again.
+const TAKE_OVERS: usize = 2;
+
+type Outcome = Result<Response, (Failure, Vec<Ede>)>;
+
+/// Fetches a response, its TTLs as they stand now.
+pub(super) async fn fetch(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    route: u32,
+    name: &Name,
+    question: &Question,
+    patience: Patience,
+    trace: &mut Trace,
+) -> Result<Outcome, WouldWait> {
+    let spec = snapshot.table.route(route);
+    let bits = u8::from(question.dnssec_ok) | u8::from(question.checking_disabled) << 1;
+    let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
+    let shared = &worker.shared;
+    trace.all_zones = false;
+    if let Some(cached) = shared.responses.get(&key, worker.now().monotonic) {
+        shared.responses.count_hit();
+        return Ok(as_of_now(worker, snapshot, spec.target, &cached, Source::ResponseCache, trace));
+    }
+    if patience == Patience::None {
+        return Err(WouldWait);
+    }
+    shared.responses.count_miss();
+    let source = if spec.target == Target::Recurse { Source::Recurse } else { Source::Forward };
+    for _ in 0..TAKE_OVERS {
+        let cached = match shared.flights.join(&key) {
+            Flight::Lead(lead) => {
+                // It may have landed between our look and our joining.
+                let cached = match shared.responses.get(&key, worker.now().monotonic) {
+                    Some(cached) => cached,
+                    None => {
+                        let (outcome, server) = ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
+                        let cached = Arc::new(capped(outcome, server, &spec.caps, worker.now().monotonic));
+                        shared.responses.put(key.clone(), Arc::clone(&cached));
+                        cached
+                    }
+                };
+                lead.land(&cached);
+                cached
+            }
+            Flight::Wait(landing) => match landing.await {
+                Ok(cached) => cached,
+                Err(_) => continue,
+            },
+        };
+        return Ok(as_of_now(worker, snapshot, spec.target, &cached, source, trace));
+    }
+    Ok(Err((Failure::Internal, Vec::new())))
+}
+
+async fn ask(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    target: Target,
+    domain: &Name,
+    name: &Name,
+    question: &Question,
+) -> (Outcome, Option<std::net::SocketAddr>) {
+    // AD is always asked for, so that one cached response serves those who want to know and those who do not.
+    let ask = Ask {
+        dnssec_ok: question.dnssec_ok,
+        checking_disabled: question.checking_disabled,
+        authentic_wanted: true,
+        ..Ask::new(name.clone(), question.qtype).within(domain.clone())
+    };
+    match (target, &snapshot.recursor) {
+        (Target::Forward(group), _) => {
+            let group = &snapshot.groups[group as usize];
+            let address = |server: usize| Some(group.servers().get(server)?.address());
+            match group.ask(&ask, &worker.exchange, worker.now()).await {
+                Ok(answered) => (Ok(answered.response), address(answered.server)),
+                Err(failed) => (Err((failed.failure, failed.ede)), failed.server.and_then(address)),
+            }
+        }
+        (_, Some(recursor)) => (recursor.ask(&ask).await.map_err(|failure| (failure, Vec::new())), None),
+        (_, None) => (Err((Failure::Internal, Vec::new())), None),
+    }
+}
+
+/// Caps what a source said to what its route allows, and decides how long it holds.
+fn capped(outcome: Outcome, server: Option<std::net::SocketAddr>, caps: &Caps, now: Duration) -> Cached {
+    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let mut outcome = outcome;
+    let holds = match &mut outcome {
+        Err(_) => caps.failure_ttl,
+        Ok(response) if response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN => caps.failure_ttl,
+        Ok(response) => {
+            let negative = response.negative_ttl();
+            let is_negative = response.rcode == rcode::NXDOMAIN || response.answer.is_empty() || negative.is_some();
+            let cap = if is_negative { seconds(caps.max_negative_ttl) } else { seconds(caps.max_ttl) };
+            let cap = negative.map_or(cap, |ttl| ttl.min(cap));
+            response.map_ttl(|ttl| ttl.min(cap));
+            match response.min_ttl() {
+                Some(least) if !is_negative || negative.is_some() => Duration::from_secs(u64::from(least)),
+                // RFC 2308 §5: a negative answer without SOA should not be kept; but a burst of them is asked once.
+                _ => caps.failure_ttl,
+            }
+        }
+    };
+    if let Ok(response) = &mut outcome {
+        response.answer.shrink();
+        response.authority.shrink();
+        response.additional.shrink();
+    }
+    Cached { outcome, server, stored: now, holds }
+}
+
+fn as_of_now(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    target: Target,
+    cached: &Cached,
+    source: Source,
+    trace: &mut Trace,
+) -> Outcome {
+    trace.source = source;
+    trace.server = match (target, cached.server) {
+        (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
+        _ => None,
+    };
+    let age = cached.age(worker.now().monotonic);
+    let mut outcome = cached.outcome.clone();
+    match &mut outcome {
+        Ok(response) => response.map_ttl(|ttl| ttl.saturating_sub(age)),
+        Err((_, ede)) if source == Source::ResponseCache => {
+            ede.push(Ede::new(Ede::CACHED_ERROR, "the failure is remembered"));
+        }
+        Err(_) => {}
+    }
+    outcome
+}
+
+fn server_number(snapshot: &Snapshot, group: u32, address: std::net::SocketAddr) -> Option<u32> {
+    let first = snapshot.first_server[group as usize] as usize;
+    let servers = &snapshot.directory.servers[first..];
+    servers.iter().position(|server| server.address == address).map(|at| (first + at) as u32)
+}

@@ -1,0 +1,252 @@
+//! From an answer to reply bytes: EDNS, size, truncation, turns; then it is kept, and recorded.
+
+use std::time::Duration;
+
+use super::Worker;
+use super::walk::{Failed, Trace, Walked};
+use crate::cache::answer::{Finished, Key, Origin, Ttl};
+use crate::query::{Event, Failure, Now, Order, Path, Response, Source, Transport};
+use crate::route::table::Client;
+use crate::wire::build::{Fit, Opt, Plan, build};
+use crate::wire::edns::{DO, option};
+use crate::wire::patch::{Turn, rotate};
+use crate::wire::request::Head;
+use crate::wire::rtype::{CLASS_CH, CLASS_IN};
+use crate::wire::{RType, RecordRef, Records, Request, flag, rcode};
+
+/// How long an answer from zones is kept at most: it ends by its zones' counters, long before.
+const ZONE_ANSWER: Duration = Duration::from_secs(3600);
+
+/// Who asked what, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub request: &'a Request<'a>,
+    pub path: &'a Path,
+    pub now: Now,
+    pub client: Option<Client>,
+}
+
+/// The bits of a query that change the bytes of its answer, and whether it may be kept and served from the cache.
+pub(super) fn cache_bits(request: &Request<'_>) -> Option<u8> {
+    let edns = request.edns.as_ref();
+    if edns.is_some_and(|edns| !edns.options.is_empty() && edns.option(option::NSID).is_some()) {
+        return None;
+    }
+    let header = ((request.flags & (flag::RD | flag::AD | flag::CD)) >> 4) as u8 & 0b1_0011;
+    Some(header | u8::from(edns.is_some()) << 2 | u8::from(request.dnssec_ok()) << 3)
+}
+
+/// How large a reply the client can take.
+pub(super) fn limit(request: &Request<'_>, path: &Path, ours: u16) -> usize {
+    match path.transport {
+        Transport::Tcp => usize::from(u16::MAX),
+        Transport::Udp => usize::from(request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512)))),
+    }
+}
+
+/// Whether an answer may be kept for the next who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It may.
+    Yes,
+    /// It was found under a configuration that is no longer in force.
+    No,
+}
+
+/// Writes an answer, keeps it where it may be asked for again, records it.
+pub(super) fn answer(worker: &Worker, asked: &Asked<'_>, walked: &Walked, may: Keep, out: &mut Vec<u8>) {
+    let Walked { response, trace } = walked;
+    let (fit, turn) = write(worker, asked, response, out);
+    if fit == Fit::Whole && may == Keep::Yes {
+        keep(worker, asked, walked, turn, out);
+    }
+    record(worker, asked, trace, response.rcode, response.ede.first().map(|ede| ede.code), out);
+}
+
+/// Writes why there is no answer, records it.
+pub(super) fn failure(worker: &Worker, asked: &Asked<'_>, failed: &Failed, out: &mut Vec<u8>) {
+    let mut ede = vec![failed.failure.ede()];
+    ede.extend(failed.ede.iter().cloned());
+    let response = Response { ede, ..Response::of(failed.failure.rcode()) };
+    write(worker, asked, &response, out);
+    record(worker, asked, &failed.trace, response.rcode, Some(response.ede[0].code), out);
+}
+
+/// Turns a query away before any source was asked.
+pub(super) fn refuse(worker: &Worker, asked: &Asked<'_>, reason: Failure, out: &mut Vec<u8>) {
+    failure(worker, asked, &Failed { failure: reason, ede: Vec::new(), trace: Trace::default() }, out);
+}
+
+/// Says who we are (RFC 4892).
+pub(super) fn identity(worker: &Worker, asked: &Asked<'_>, out: &mut Vec<u8>) {
+    let mut answer = Records::new();
+    let node = worker.snapshot().node.clone();
+    let text = &node[..node.len().min(255)];
+    let rdata = [&[text.len() as u8], text].concat();
+    let owner = asked.request.qname;
+    answer.push(RecordRef { owner, rtype: RType::TXT, class: CLASS_CH, ttl: 0, rdata: &rdata });
+    let response = Response { answer, authoritative: true, ..Response::default() };
+    write(worker, asked, &response, out);
+    record(worker, asked, &Trace::default(), rcode::NOERROR, None, out);
+}
+
+/// Turns a message away that is no query we can read.
+pub(super) fn reject(worker: &Worker, packet: &[u8], head: &Head, code: u16, path: &Path, now: Now, out: &mut Vec<u8>) {
+    let question = head.question_end.map_or(&[][..], |end| &packet[12..end]);
+    let none = Records::new();
+    // The opcode is echoed: a NOTIMP must say to what.
+    let flags = flag::QR | head.flags & (0x7800 | flag::RD);
+    let opt = Opt { payload: worker.snapshot().udp_payload, flags: 0, nsid: None, cookie: None, ede: &[] };
+    let plan = Plan {
+        id: head.id,
+        flags,
+        rcode: code,
+        question,
+        answer: &none,
+        authority: &none,
+        additional: &none,
+        opt: (head.edns || code == rcode::BADVERS).then_some(opt),
+        limit: 512,
+    };
+    build(&plan, out, &mut worker.scratch.borrow_mut());
+    let client = worker.snapshot().table.client(path.client.ip());
+    worker.emit(&Event {
+        unix_micros: now.unix_micros,
+        duration_micros: micros(worker, now),
+        path: *path,
+        network: client.map(|client| client.network),
+        view: client.map(|client| client.view),
+        route: None,
+        server: None,
+        source: Source::Local,
+        qtype: 0,
+        rcode: code,
+        dnssec_ok: false,
+        checking_disabled: false,
+        ede: None,
+        response: out,
+    });
+}
+
+fn write(worker: &Worker, asked: &Asked<'_>, response: &Response, out: &mut Vec<u8>) -> (Fit, Option<Turn>) {
+    let request = asked.request;
+    let snapshot = worker.snapshot();
+    let recursion = asked.client.is_some_and(|client| snapshot.table.view(client.view).recursion);
+    let wants_authentic = request.dnssec_ok() || request.flags & flag::AD != 0;
+    let mut flags = flag::QR | request.flags & (flag::RD | flag::CD);
+    for (bit, set) in [
+        (flag::AA, response.authoritative),
+        (flag::RA, recursion),
+        (flag::AD, response.authentic && wants_authentic),
+    ] {
+        flags |= if set { bit } else { 0 };
+    }
+    let wants_nsid = request.edns.is_some_and(|edns| edns.option(option::NSID).is_some());
+    let opt = Opt {
+        payload: snapshot.udp_payload,
+        flags: if request.dnssec_ok() { DO } else { 0 },
+        nsid: wants_nsid.then_some(&snapshot.node[..]),
+        cookie: None,
+        ede: &response.ede,
+    };
+    let plan = Plan {
+        id: request.id,
+        flags,
+        rcode: response.rcode,
+        question: request.question(),
+        answer: &response.answer,
+        authority: &response.authority,
+        additional: &response.additional,
+        opt: request.edns.map(|_| opt),
+        limit: limit(request, asked.path, snapshot.udp_payload),
+    };
+    let mut ttls = worker.scratch.borrow_mut();
+    let fit = build(&plan, out, &mut ttls);
+    let mut turn = if fit == Fit::Truncated { None } else { turn(response) };
+    if let Some(turn) = &mut turn {
+        turn.by = worker.next_turn();
+        rotate(out, &ttls, turn);
+    }
+    (fit, turn)
+}
+
+/// The addresses at the end of an answer, if they may take turns.
+fn turn(response: &Response) -> Option<Turn> {
+    if response.order == Order::Fixed || response.answer.len() < 2 {
+        return None;
+    }
+    let last = response.answer.iter().last()?;
+    let width = match last.rtype {
+        RType::A => 4,
+        RType::AAAA => 16,
+        _ => return None,
+    };
+    let same = |record: &RecordRef<'_>| record.rtype == last.rtype && record.owner == last.owner;
+    let count = response.answer.iter().filter(same).count();
+    let first = response.answer.len() - count;
+    // They stand together, behind what led to them.
+    let together = response.answer.iter().skip(first).all(|record| same(&record) && record.rdata.len() == width);
+    (count > 1 && together).then_some(Turn { first: first as u16, count: count as u16, width: width as u8, by: 0 })
+}
+
+fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>, wire: &[u8]) {
+    let Walked { response, trace } = walked;
+    // A zone says NXDOMAIN as fast as a cache would, and random names would push out what is asked again.
+    let cheap = response.rcode == rcode::NXDOMAIN && trace.all_zones;
+    if cheap || (response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN) {
+        return;
+    }
+    let (Some(client), Some(bits)) = (asked.client, cache_bits(asked.request)) else { return };
+    let Some(key) = Key::new(client.view, bits, asked.request.question()) else { return };
+    let ttl = if trace.all_zones { Ttl::Constant } else { Ttl::CountDown };
+    let least = match ttl {
+        Ttl::Constant => ZONE_ANSWER,
+        Ttl::CountDown => {
+            let least = Duration::from_secs(u64::from(response.min_ttl().unwrap_or(0)));
+            trace.negative.map_or(least, |negative| least.min(negative))
+        }
+    };
+    if least.is_zero() {
+        return;
+    }
+    let origin = Origin {
+        route: trace.route,
+        server: trace.server,
+        rcode: response.rcode,
+        ede: response.ede.first().map(|ede| ede.code),
+    };
+    let ttls = worker.scratch.borrow();
+    let finished = Finished { wire, ttls: &ttls, turn, ttl, least, stamps: trace.stamps.clone(), origin };
+    worker.answers.borrow_mut().put(&key, worker.now().monotonic, finished);
+}
+
+fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Option<u16>, out: &[u8]) {
+    let request = asked.request;
+    worker.emit(&Event {
+        unix_micros: asked.now.unix_micros,
+        duration_micros: micros(worker, asked.now),
+        path: *asked.path,
+        network: asked.client.map(|client| client.network),
+        view: asked.client.map(|client| client.view),
+        route: trace.route,
+        server: trace.server,
+        source: trace.source,
+        qtype: if request.qclass == CLASS_IN { request.qtype.0 } else { 0 },
+        rcode: code,
+        dnssec_ok: request.dnssec_ok(),
+        checking_disabled: request.flags & flag::CD != 0,
+        ede: ede.filter(|_| request.edns.is_some()),
+        response: out,
+    });
+}
+
+/// Records an answer that was kept.
+pub(super) fn record_cached(worker: &Worker, asked: &Asked<'_>, origin: &Origin, out: &[u8]) {
+    let source = Source::AnswerCache;
+    let trace = Trace { route: origin.route, server: origin.server, source, ..Trace::default() };
+    record(worker, asked, &trace, origin.rcode, origin.ede, out);
+}
+
+fn micros(worker: &Worker, since: Now) -> u32 {
+    u32::try_from(worker.now().monotonic.saturating_sub(since.monotonic).as_micros()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,208 @@
+//! One name, one question: the routes that its client sees are asked in order until one has the name.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::fetch::fetch;
+use super::walk::{Question, Trace};
+use super::{Snapshot, Worker};
+use crate::query::{Failure, Owns, Response, Source, Verdict};
+use crate::route::{FallThrough, Target};
+use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
+use crate::zone::ZoneHandle;
+
+/// Whether a step may wait for a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It may not: inside a batch.
+    None,
+    /// It may.
+    Wait,
+}
+
+/// A source would have to be waited for.
+#[derive(Debug)]
+pub(super) struct WouldWait;
+
+/// What became of one name.
+pub(super) enum Step {
+    /// Some route's source spoke.
+    Said(Said),
+    /// None could.
+    Failed(Failure, Vec<Ede>),
+    /// No route covers the name.
+    Unrouted,
+}
+
+/// What a source said at one name, cut to what its view may see.
+pub(super) struct Said {
+    pub response: Response,
+    pub verdict: Verdict,
+}
+
+/// Asks the routes for `name` in order.
+///
+/// A layer without the name passes on where it falls through. NXDOMAIN is said only if no layer has the name; a layer in
+/// which it exists for the sake of the tree alone makes it NODATA.
+pub(super) async fn step(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    view: u32,
+    name: &Name,
+    question: &Question,
+    patience: Patience,
+    trace: &mut Trace,
+) -> Result<Step, WouldWait> {
+    let candidates = snapshot.table.candidates(view, name.as_ref());
+    let mut passed: Option<Said> = None;
+    let mut below_a_cut = None;
+    for (nth, &route) in candidates.iter().enumerate() {
+        let spec = snapshot.table.route(route);
+        if below_a_cut.is_some() && !spec.target.leads_outside() {
+            continue;
+        }
+        let (mut response, mut verdict) = match spec.target {
+            Target::Refuse => match passed {
+                Some(_) => break,
+                None => return Ok(failed(trace, route, Failure::RefusedByRule)),
+            },
+            Target::Zone(zone) => ask_zone(&snapshot.zones[zone as usize], name, question, trace),
+            Target::Forward(_) | Target::Recurse if !question.recursion_desired => {
+                return Ok(match below_a_cut.or(passed) {
+                    Some(said) => Step::Said(said),
+                    None => failed(trace, route, Failure::NotAuthoritative),
+                });
+            }
+            Target::Forward(_) | Target::Recurse if question.qtype == RType::ANY => minimal_any(name, trace),
+            Target::Forward(_) | Target::Recurse => {
+                let fetched = fetch(worker, snapshot, route, name, question, patience, trace).await?;
+                match fetched {
+                    Ok(response) => cut_to_view(snapshot, view, route, name, question.qtype, response),
+                    Err((failure, ede)) => {
+                        trace.route = Some(route);
+                        return Ok(Step::Failed(failure, ede));
+                    }
+                }
+            }
+        };
+        trace.route = Some(route);
+        keep_own_additional(snapshot, view, route, &mut response);
+        let more = &candidates[nth + 1..];
+        match &verdict {
+            // Below a cut our zone knows only whom to ask. A client that wants recursion is not sent there itself, if
+            // some route of its view can go for it.
+            Verdict::Referral if question.recursion_desired && leads_outside(snapshot, more) => {
+                below_a_cut = Some(Said { response, verdict });
+                continue;
+            }
+            Verdict::NxDomain | Verdict::NoData(Owns::Structure) => {
+                note_negative(trace, &response);
+                if let Some(earlier) = passed.take() {
+                    merge_negatives(&earlier, &mut response, &mut verdict);
+                }
+                if spec.fall_through == FallThrough::Yes && !more.is_empty() {
+                    passed = Some(Said { response, verdict });
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        return Ok(Step::Said(Said { response, verdict }));
+    }
+    Ok(passed.or(below_a_cut).map_or(Step::Unrouted, Step::Said))
+}
+
+fn failed(trace: &mut Trace, route: u32, failure: Failure) -> Step {
+    trace.route = Some(route);
+    trace.source = Source::Local;
+    Step::Failed(failure, Vec::new())
+}
+
+fn leads_outside(snapshot: &Snapshot, routes: &[u32]) -> bool {
+    routes.iter().any(|route| snapshot.table.route(*route).target.leads_outside())
+}
+
+fn ask_zone(handle: &ZoneHandle, name: &Name, question: &Question, trace: &mut Trace) -> (Response, Verdict) {
+    // The counter is read before the content: if the zone changes in between, the answer dies early, never late.
+    let generation = handle.generation();
+    trace.stamps.push((handle.generation_counter(), generation));
+    trace.source = Source::Zone;
+    handle.zone().lookup(name.as_ref(), question.qtype)
+}
+
+/// ANY towards the outside is answered here, with the least (RFC 8482 §4.2): nobody needs it, and it amplifies.
+fn minimal_any(name: &Name, trace: &mut Trace) -> (Response, Verdict) {
+    let mut answer = Records::new();
+    let rdata = b"\x07RFC8482\x00";
+    answer.push(RecordRef { owner: name.as_ref(), rtype: RType::HINFO, class: 1, ttl: 300, rdata });
+    trace.source = Source::Local;
+    (Response { answer, ..Response::default() }, Verdict::Answer)
+}
+
+/// Joins what an earlier layer and this one did not have.
+fn merge_negatives(earlier: &Said, response: &mut Response, verdict: &mut Verdict) {
+    if earlier.verdict == Verdict::NxDomain || *verdict != Verdict::NxDomain {
+        return;
+    }
+    // The name exists up there: NODATA. What was proven about its absence down here (NSEC) is no proof of that.
+    *verdict = Verdict::NoData(Owns::Structure);
+    response.rcode = rcode::NOERROR;
+    response.authentic = false;
+    response.authority = response.authority.filtered(|record| record.rtype == RType::SOA);
+    if response.authority.is_empty() {
+        response.authority = earlier.response.authority.clone();
+    }
+}
+
+/// A layer without the name may be believed no longer than its SOA says, whatever a later layer answers.
+fn note_negative(trace: &mut Trace, response: &Response) {
+    let holds = Duration::from_secs(u64::from(response.negative_ttl().unwrap_or(0)));
+    trace.negative = Some(trace.negative.map_or(holds, |least| least.min(holds)));
+}
+
+/// Cuts a forwarded response where its chain enters what another route of this view answers for.
+///
+/// A cached response is shared by all views that see its route, but the names behind its CNAMEs may be private in one
+/// view and public in another: each hop is believed only while this route is the first that the view asks for it.
+fn cut_to_view(
+    snapshot: &Snapshot,
+    view: u32,
+    route: u32,
+    name: &Name,
+    qtype: RType,
+    mut response: Response,
+) -> (Response, Verdict) {
+    let mut chain: SmallVec<[Name; 4]> = SmallVec::new();
+    chain.push(name.clone());
+    let verdict = loop {
+        let current = &chain[chain.len() - 1];
+        match response.verdict(current.as_ref(), qtype) {
+            Verdict::Alias(target) => {
+                if chain.contains(&target) || snapshot.table.first(view, target.as_ref()) != Some(route) {
+                    break Verdict::Alias(target);
+                }
+                chain.push(target);
+            }
+            // A chain that simply ends was not followed by its source: its target is to be asked.
+            Verdict::NoData(_) if chain.len() > 1 && response.negative_ttl().is_none() => {
+                break Verdict::Alias(current.clone());
+            }
+            verdict => break verdict,
+        }
+    };
+    let owned = |owner: NameRef<'_>| chain.iter().any(|name| name.as_ref() == owner);
+    let above = |record: &RecordRef<'_>| record.rtype == RType::DNAME && chain.iter().any(|n| n.as_ref().is_under(record.owner));
+    if !response.answer.iter().all(|record| owned(record.owner)) {
+        response.answer = response.answer.filtered(|record| owned(record.owner) || above(record));
+    }
+    (response, verdict)
+}
+
+/// Leaves out additional records whose owners this view would ask another route for.
+fn keep_own_additional(snapshot: &Snapshot, view: u32, route: u32, response: &mut Response) {
+    let own = |record: &RecordRef<'_>| snapshot.table.first(view, record.owner) == Some(route);
+    if !response.additional.iter().all(|record| own(&record)) {
+        response.additional = response.additional.filtered(own);
+    }
+}

@@ -1,0 +1,123 @@
+//! From a question to an answer: step after step along a CNAME chain, each routed in the same client's view.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::step::{Patience, Said, Step, WouldWait, step};
+use super::{Snapshot, Worker};
+use crate::cache::answer::Stamp;
+use crate::query::{Failure, Order, Response, Source, Verdict};
+use crate::wire::{Ede, Name, RType, rcode};
+
+/// How many CNAMEs are followed, whatever mix of zones and upstreams the chain crosses.
+const MAX_CHAIN: usize = 11;
+
+/// What is asked, and the bits of the query that sources may see.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub qname: Name,
+    pub qtype: RType,
+    pub recursion_desired: bool,
+    pub dnssec_ok: bool,
+    pub checking_disabled: bool,
+}
+
+/// An answer, and where it came from.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub response: Response,
+    pub trace: Trace,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone)]
+pub(super) struct Trace {
+    /// The route that gave the end of the chain.
+    pub route: Option<u32>,
+    /// The upstream server, by its number in the directory.
+    pub server: Option<u32>,
+    pub source: Source,
+    /// The zones that were asked, and how they stood.
+    pub stamps: SmallVec<[Stamp; 1]>,
+    /// Whether every record is a zone's own: its TTL does not count down.
+    pub all_zones: bool,
+    /// The least time for which a layer that had no such name may be taken at its word.
+    pub negative: Option<Duration>,
+}
+
+impl Trace {
+    /// Forgets the numbers: their configuration is no longer in force.
+    pub(super) fn forget(&mut self) {
+        (self.route, self.server) = (None, None);
+    }
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Trace {
+            route: None,
+            server: None,
+            source: Source::Local,
+            stamps: SmallVec::new(),
+            all_zones: true,
+            negative: None,
+        }
+    }
+}
+
+/// A question that has no answer, why, and where it failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub failure: Failure,
+    pub ede: Vec<Ede>,
+    pub trace: Trace,
+}
+
+/// Walks a question to its end.
+pub(super) async fn walk(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    view: u32,
+    question: &Question,
+    patience: Patience,
+) -> Result<Result<Walked, Failed>, WouldWait> {
+    let mut joined = Response::default();
+    let mut trace = Trace::default();
+    let mut name = question.qname.clone();
+    let mut visited: SmallVec<[Name; 4]> = SmallVec::new();
+    for hop in 0..=MAX_CHAIN {
+        let said = match step(worker, snapshot, view, &name, question, patience, &mut trace).await? {
+            Step::Said(said) => said,
+            // A chain that leads out of what this view may see ends like that of an authoritative server: with what is
+            // known, and without a word on the rest.
+            Step::Unrouted | Step::Failed(Failure::RefusedByRule | Failure::NotAuthoritative, _) if hop > 0 => {
+                joined.rcode = rcode::NOERROR;
+                return Ok(Ok(Walked { response: joined, trace }));
+            }
+            Step::Unrouted => return Ok(Err(Failed { failure: Failure::NoRoute, ede: Vec::new(), trace })),
+            Step::Failed(failure, ede) => return Ok(Err(Failed { failure, ede, trace })),
+        };
+        let Said { response, verdict } = said;
+        if hop == 0 {
+            joined.authoritative = response.authoritative;
+            joined.authentic = response.authentic;
+        }
+        joined.authentic &= response.authentic;
+        joined.answer.append(&response.answer);
+        joined.ede.extend(response.ede);
+        let Verdict::Alias(target) = verdict else {
+            joined.rcode = response.rcode;
+            joined.authority = response.authority;
+            joined.additional = response.additional;
+            joined.order = response.order;
+            return Ok(Ok(Walked { response: joined, trace }));
+        };
+        joined.order = Order::Fixed;
+        visited.push(std::mem::replace(&mut name, target));
+        if visited.contains(&name) {
+            break;
+        }
+    }
+    Ok(Err(Failed { failure: Failure::ChainTooLong, ede: Vec::new(), trace }))
+}

@@ -1,0 +1,220 @@
+//! One worker's share of the street: its answers, its sockets towards upstreams, its place in the log.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::finish::{self, Asked, Keep};
+use super::snapshot::{Shared, Snapshot};
+use super::step::Patience;
+use super::walk::{Question, walk};
+use crate::cache::AnswerCache;
+use crate::cache::answer::{self, Key, PublishedCounts};
+use crate::exchange::Exchange;
+use crate::observe::Recorder;
+use crate::policy::{self, Decision};
+use crate::query::{Event, Failure, Now, Path};
+use crate::wire::request::Parsed;
+use crate::wire::{Request, flag};
+
+/// Where a worker reads the time: given by the edge that made it, so that tests can turn it.
+pub type Clock = Box<dyn Fn() -> Now>;
+
+/// What is to be done with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admit {
+    /// The reply is written.
+    Reply,
+    /// It gets no reply.
+    Drop,
+    /// A source has to be waited for: give it to [`Worker::resolve`].
+    Resolve,
+}
+
+/// A worker.
+pub struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) exchange: Exchange,
+    pub(super) answers: RefCell<AnswerCache>,
+    /// TTL offsets of the message being written.
+    pub(super) scratch: RefCell<Vec<u16>>,
+    snapshot: RefCell<Arc<Snapshot>>,
+    recorder: RefCell<Recorder>,
+    clock: Clock,
+    turns: Cell<u16>,
+    counts: Arc<PublishedCounts>,
+}
+
+/// What a worker is made of, beside what all share.
+pub struct Outfit {
+    /// Its sockets towards upstreams.
+    pub exchange: Exchange,
+    /// How many bytes its answer cache holds.
+    pub answer_size: usize,
+    /// Where its answer cache's counts are published.
+    pub counts: Arc<PublishedCounts>,
+    /// Its place in log and metrics.
+    pub recorder: Recorder,
+    /// Its time.
+    pub clock: Clock,
+}
+
+impl Worker {
+    /// A worker on what all share.
+    pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Worker {
+        let snapshot = shared.snapshot.load_full();
+        let Outfit { exchange, answer_size, counts, mut recorder, clock } = outfit;
+        recorder.set_directory(Arc::clone(&snapshot.directory));
+        Worker {
+            shared,
+            exchange,
+            counts,
+            answers: RefCell::new(AnswerCache::new(answer_size)),
+            scratch: RefCell::new(Vec::with_capacity(64)),
+            snapshot: RefCell::new(snapshot),
+            recorder: RefCell::new(recorder),
+            clock,
+            turns: Cell::new(0),
+        }
+    }
+
+    /// Answers what can be answered at once. No lock, no system call, and on a cached answer no allocation.
+    pub fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
+        let request = match Request::parse(packet) {
+            Parsed::Query(request) => request,
+            Parsed::Reject(head, code) => {
+                finish::reject(self, packet, &head, code, path, now, out);
+                return Admit::Reply;
+            }
+            Parsed::Silence => return Admit::Drop,
+        };
+        // Nobody can be answered on port 0.
+        if path.client.port() == 0 {
+            return Admit::Drop;
+        }
+        let snapshot = Arc::clone(&*self.snapshot.borrow());
+        let client = snapshot.table.client(path.client.ip());
+        let asked = Asked { request: &request, path, now, client };
+        let Some(known) = client else {
+            finish::refuse(self, &asked, Failure::NoNetwork, out);
+            return Admit::Reply;
+        };
+        match policy::judge(&request) {
+            Decision::Answer => {}
+            Decision::Identify => {
+                finish::identity(self, &asked, out);
+                return Admit::Reply;
+            }
+            Decision::Refuse(failure) => {
+                finish::refuse(self, &asked, failure, out);
+                return Admit::Reply;
+            }
+        }
+        if self.cached(&snapshot, &asked, known.view, out) {
+            return Admit::Reply;
+        }
+        let question = Question::of(&request);
+        // With no patience the walk never waits, so one poll ends it.
+        let walked = pin!(walk(self, &snapshot, known.view, &question, Patience::None));
+        match walked.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(Ok(walked))) => finish::answer(self, &asked, &walked, Keep::Yes, out),
+            Poll::Ready(Ok(Err(failed))) => finish::failure(self, &asked, &failed, out),
+            Poll::Ready(Err(_)) | Poll::Pending => return Admit::Resolve,
+        }
+        Admit::Reply
+    }
+
+    /// Walks a query that has to wait for a source; gives the reply.
+    pub async fn resolve(self: Rc<Self>, packet: Box<[u8]>, path: Path, now: Now) -> Option<Vec<u8>> {
+        let Parsed::Query(request) = Request::parse(&packet) else { return None };
+        let snapshot = Arc::clone(&*self.snapshot.borrow());
+        let client = snapshot.table.client(path.client.ip())?;
+        let mut asked = Asked { request: &request, path: &path, now, client: Some(client) };
+        let mut out = Vec::with_capacity(512);
+        let question = Question::of(&request);
+        let mut walked = walk(&self, &snapshot, client.view, &question, Patience::Wait).await.ok()?;
+        let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
+            Keep::Yes
+        } else {
+            // The numbers of an earlier configuration mean something else in this one.
+            asked.client = self.snapshot.borrow().table.client(path.client.ip());
+            walked.as_mut().map_or_else(|failed| failed.trace.forget(), |walked| walked.trace.forget());
+            Keep::No
+        };
+        match walked {
+            Ok(walked) => finish::answer(&self, &asked, &walked, keep, &mut out),
+            Err(failed) => finish::failure(&self, &asked, &failed, &mut out),
+        }
+        Some(out)
+    }
+
+    /// Turns a query away because too much is in flight.
+    pub fn overloaded(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
+        let Parsed::Query(request) = Request::parse(packet) else { return Admit::Drop };
+        let client = self.snapshot.borrow().table.client(path.client.ip());
+        finish::refuse(self, &Asked { request: &request, path, now, client }, Failure::Overloaded, out);
+        Admit::Reply
+    }
+
+    /// Between batches: takes over a new configuration, hands the log its lines.
+    pub fn batch_done(&self) {
+        let current = self.shared.snapshot.load();
+        if !Arc::ptr_eq(&current, &self.snapshot.borrow()) {
+            self.answers.borrow_mut().clear();
+            self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
+            *self.snapshot.borrow_mut() = Arc::clone(&current);
+        }
+        self.recorder.borrow_mut().flush();
+        self.counts.set(self.answers.borrow().counts());
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Now {
+        (self.clock)()
+    }
+
+    /// The configuration in force here.
+    pub(super) fn snapshot(&self) -> Ref<'_, Arc<Snapshot>> {
+        self.snapshot.borrow()
+    }
+
+    /// Records what happened.
+    pub(super) fn emit(&self, event: &Event<'_>) {
+        self.recorder.borrow_mut().record(event);
+    }
+
+    /// Whose turn it is among equal records.
+    pub(super) fn next_turn(&self) -> u16 {
+        self.turns.replace(self.turns.get().wrapping_add(1))
+    }
+
+    fn cached(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32, out: &mut Vec<u8>) -> bool {
+        let request = asked.request;
+        let Some(bits) = finish::cache_bits(request) else { return false };
+        let Some(key) = Key::new(view, bits, request.question()) else { return false };
+        let to = answer::Client {
+            id: request.id,
+            flags: request.flags,
+            question: request.question(),
+            limit: finish::limit(request, asked.path, snapshot.udp_payload),
+        };
+        let Some(origin) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else { return false };
+        finish::record_cached(self, asked, &origin, out);
+        true
+    }
+}
+
+impl Question {
+    fn of(request: &Request<'_>) -> Question {
+        Question {
+            qname: request.qname.to_name(),
+            qtype: request.qtype,
+            recursion_desired: request.recursion_desired(),
+            dnssec_ok: request.dnssec_ok(),
+            checking_disabled: request.flags & flag::CD != 0,
+        }
+    }
+}

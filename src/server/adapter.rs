@@ -1,0 +1,38 @@
+//! The pipeline's worker, as the listeners know a service.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use crate::listen::{self, Service};
+use crate::pipeline::{self, Worker};
+use crate::query::{Now, Path};
+
+/// One worker's pipeline behind its sockets.
+pub(super) struct Street(pub Rc<Worker>);
+
+impl Service for Street {
+    fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> listen::Admit {
+        match self.0.admit(packet, path, now, out) {
+            pipeline::Admit::Reply => listen::Admit::Reply,
+            pipeline::Admit::Drop => listen::Admit::Drop,
+            pipeline::Admit::Resolve => listen::Admit::Resolve,
+        }
+    }
+
+    fn resolve(
+        self: Rc<Self>,
+        packet: Box<[u8]>,
+        path: Path,
+        now: Now,
+    ) -> impl Future<Output = Option<Vec<u8>>> + 'static {
+        Rc::clone(&self.0).resolve(packet, path, now)
+    }
+
+    fn overloaded(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) {
+        self.0.overloaded(packet, path, now, out);
+    }
+
+    fn batch_done(&self) {
+        self.0.batch_done();
+    }
+}

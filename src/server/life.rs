@@ -1,0 +1,304 @@
+//! From start to stop: sockets, workers, log, health checks, HTTP; and the signals in between.
+
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::adapter::Street;
+use super::build::{Inventory, build};
+use super::probing::Probing;
+use super::status::{Reloads, Show};
+use crate::cache::answer::PublishedCounts;
+use crate::cache::{Flights, ResponseCache};
+use crate::config::{self, Config, Diagnostic, LogTarget};
+use crate::control;
+use crate::exchange::Exchange;
+use crate::listen::{self, ListenConfig, Listening, clock};
+use crate::observe::log::{Lane, Rotation, Target};
+use crate::observe::{Metrics, QueryLog, Recorder};
+use crate::pipeline::{Outfit, Shared, Worker};
+
+/// How long a stop waits for what is in flight: longer than any upstream deadline that makes sense.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+/// How long a stop waits for the log.
+const LOG_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where the configuration came from, for a reload.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A file, read again on SIGHUP.
+    File(PathBuf),
+    /// The program itself: nothing to read again.
+    Memory,
+}
+
+/// Why the server cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Zones or recursion.
+    #[error("{}", rendered(.0))]
+    Build(Vec<Diagnostic>),
+    /// Sockets or threads.
+    #[error(transparent)]
+    Listen(#[from] listen::StartError),
+    /// The query log's target.
+    #[error("the query log cannot be opened: {0}")]
+    Log(io::Error),
+    /// The HTTP endpoint.
+    #[error("the HTTP endpoint cannot be started: {0}")]
+    Control(io::Error),
+    /// Anything else of the system.
+    #[error("{0}")]
+    System(#[from] io::Error),
+    /// A worker thread ended by itself.
+    #[error("a worker ended unexpectedly: {0}")]
+    Worker(#[from] listen::WorkerPanicked),
+}
+
+fn rendered(faults: &[Diagnostic]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A running server.
+pub struct Server {
+    origin: Origin,
+    config: Config,
+    inventory: Inventory,
+    shared: Arc<Shared>,
+    listening: Listening,
+    log: QueryLog,
+    probing: Probing,
+    control: Option<control::Running>,
+    reloads: Arc<Mutex<Reloads>>,
+}
+
+impl Server {
+    /// Binds, builds and starts everything; when it returns, queries are answered.
+    pub fn start(config: Config, origin: Origin) -> Result<Server, Fault> {
+        let built = build(&config, &Inventory::default()).map_err(Fault::Build)?;
+        for warning in &built.warnings {
+            tracing::warn!("{warning}");
+        }
+        let started = SystemTime::now();
+        let workers = config.listen.workers.map_or_else(default_workers, Into::into);
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(built.snapshot),
+            responses: ResponseCache::new(config.cache.size),
+            flights: Flights::new(),
+        });
+        let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
+        let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers).map_err(Fault::Log)?;
+        let metrics = Arc::new(Metrics::new(workers));
+        let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
+        let probing = Probing::start()?;
+        let make = factory(&config, &shared, &metrics, lanes, &counts);
+        let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
+        probing.watch(&built.inventory);
+        let reloads = Arc::new(Mutex::new(Reloads { last_success: Some(started), ..Reloads::default() }));
+        let show = Show {
+            shared: Arc::clone(&shared),
+            metrics,
+            counts,
+            listen: listening.stats().to_vec(),
+            log: log.control(),
+            reloads: Arc::clone(&reloads),
+            origin: origin.clone(),
+            started,
+            capacities: (config.cache.size, config.cache.answer_size * workers as u64),
+        };
+        let control = match config.listen.http {
+            Some(address) => Some(control::start(address, Arc::new(show)).map_err(Fault::Control)?),
+            None => None,
+        };
+        for address in listening.addresses() {
+            tracing::info!("serving DNS on {address}, {workers} workers");
+        }
+        Ok(Server { origin, config, inventory: built.inventory, shared, listening, log, probing, control, reloads })
+    }
+
+    /// Serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 opens the query log again.
+    pub fn run_until_signalled(mut self) -> Result<(), Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let outcome = runtime.block_on(async {
+            let mut reload = signal(SignalKind::hangup())?;
+            let mut reopen = signal(SignalKind::user_defined1())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut watch = tokio::time::interval(watchdog_period());
+            let mut beats = self.beats();
+            notify(&[sd_notify::NotifyState::Ready]);
+            loop {
+                tokio::select! {
+                    _ = reload.recv() => self.reload(),
+                    _ = reopen.recv() => self.log.control().reopen(),
+                    _ = terminate.recv() => return Ok(()),
+                    _ = interrupt.recv() => return Ok(()),
+                    _ = watch.tick() => {
+                        // A worker that no longer turns must not be kept alive by a main thread that does.
+                        let now = self.beats();
+                        if now.iter().zip(&beats).all(|(now, before)| now != before) {
+                            notify(&[sd_notify::NotifyState::Watchdog]);
+                        }
+                        beats = now;
+                        if self.listening.is_finished() {
+                            return Err(Fault::System(io::Error::other("a worker thread has ended")));
+                        }
+                    }
+                }
+            }
+        });
+        notify(&[sd_notify::NotifyState::Stopping]);
+        let stopped = self.stop();
+        outcome.and(stopped)
+    }
+
+    /// Answers what was accepted, writes what was logged, ends.
+    pub fn stop(self) -> Result<(), Fault> {
+        self.listening.stop();
+        let joined = self.listening.join();
+        if let Some(control) = self.control {
+            control.stop();
+        }
+        self.probing.stop();
+        let written = self.log.shutdown(LOG_WITHIN);
+        tracing::info!(log_lines = written.lines, "stopped");
+        Ok(joined?)
+    }
+
+    /// Reads configuration and zones again and puts them in force at once, or leaves everything as it is.
+    fn reload(&mut self) {
+        let Origin::File(path) = &self.origin else { return };
+        if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
+            notify(&[sd_notify::NotifyState::Reloading, now]);
+        }
+        let outcome = config::load(path).and_then(|loaded| {
+            let built = build(&loaded.config, &self.inventory)?;
+            Ok((loaded, built))
+        });
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok((loaded, built)) => {
+                for warning in loaded.warnings.iter().chain(&built.warnings) {
+                    tracing::warn!("{warning}");
+                }
+                say_what_waits_for_a_restart(&self.config, &loaded.config);
+                if let Err(fault) = redirect(&self.log, &self.config, &loaded.config) {
+                    tracing::error!("the query log stays where it was: {fault}");
+                }
+                self.shared.snapshot.store(Arc::new(built.snapshot));
+                self.probing.watch(&built.inventory);
+                self.inventory = built.inventory;
+                self.config = loaded.config;
+                reloads.succeeded += 1;
+                let now = SystemTime::now();
+                (reloads.last_success, reloads.last) = (Some(now), Some((now, Ok(()))));
+                tracing::info!("reloaded {}", path.display());
+            }
+            Err(faults) => {
+                reloads.failed += 1;
+                let reasons = faults.iter().map(|fault| fault.message.clone()).collect();
+                reloads.last = Some((SystemTime::now(), Err(reasons)));
+                for fault in &faults {
+                    tracing::error!("{fault}");
+                }
+                tracing::error!("reload failed: the configuration of before stays in force");
+            }
+        }
+        notify(&[sd_notify::NotifyState::Ready]);
+    }
+
+    fn beats(&self) -> Vec<u64> {
+        self.listening.stats().iter().map(|stats| stats.heartbeat.get()).collect()
+    }
+}
+
+/// Makes each worker's service on its own thread.
+fn factory(
+    config: &Config,
+    shared: &Arc<Shared>,
+    metrics: &Arc<Metrics>,
+    lanes: Vec<Lane>,
+    counts: &[Arc<PublishedCounts>],
+) -> impl Fn(usize) -> Rc<Street> + Send + Clone + 'static + use<> {
+    let answer_size = usize::try_from(config.cache.answer_size).unwrap_or(usize::MAX);
+    let shared = Arc::clone(shared);
+    let counts = counts.to_vec();
+    let directory = Arc::clone(&shared.snapshot.load().directory);
+    let recorders = metrics.workers().zip(lanes).map(|(counters, lane)| {
+        Some(Recorder::new(counters, lane, Arc::clone(&directory)))
+    });
+    let recorders: Arc<Mutex<Vec<Option<Recorder>>>> = Arc::new(Mutex::new(recorders.collect()));
+    move |number| {
+        let recorder = recorders.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
+        let outfit = Outfit {
+            exchange: Exchange::new(),
+            answer_size,
+            counts: Arc::clone(&counts[number]),
+            // `listen` asks once for each worker.
+            recorder: recorder.unwrap_or_else(|| unreachable!("worker {number} was made twice")),
+            clock: Box::new(clock::now),
+        };
+        Rc::new(Street(Rc::new(Worker::new(Arc::clone(&shared), outfit))))
+    }
+}
+
+fn listen_config(config: &Config, workers: usize) -> ListenConfig {
+    let listen = &config.listen;
+    ListenConfig {
+        dns: listen.dns.clone(),
+        workers,
+        tcp_idle_timeout: listen.tcp_idle_timeout,
+        tcp_clients: listen.tcp_clients,
+        tcp_per_client: listen.tcp_per_client,
+        tcp_pipeline: listen.tcp_pipeline,
+        max_in_flight: listen.max_in_flight,
+        stop_within: STOP_WITHIN,
+    }
+}
+
+fn log_target(config: &Config) -> Target {
+    let log = &config.query_log;
+    match &log.to {
+        LogTarget::Off => Target::Off,
+        LogTarget::Stdout => Target::Stdout,
+        LogTarget::File(path) => Target::File {
+            path: path.clone(),
+            rotation: Rotation { size: log.rotate_size, every: log.rotate_every, keep: log.keep },
+        },
+    }
+}
+
+fn redirect(log: &QueryLog, before: &Config, after: &Config) -> io::Result<()> {
+    let target = log_target(after);
+    if target == log_target(before) { Ok(()) } else { log.control().redirect(&target) }
+}
+
+fn say_what_waits_for_a_restart(before: &Config, after: &Config) {
+    let waits = [
+        ("[listen]", before.listen != after.listen),
+        ("[cache] size and answer-size", (before.cache.size, before.cache.answer_size) != (after.cache.size, after.cache.answer_size)),
+        ("[query-log] queue", before.query_log.queue != after.query_log.queue),
+    ];
+    for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("{what} changed: takes effect at the next restart");
+    }
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Half of what systemd waits, as sd_watchdog_enabled(3) advises; without a watchdog, a look at the workers now and then.
+fn watchdog_period() -> Duration {
+    sd_notify::watchdog_enabled().map_or(Duration::from_secs(10), |period| period / 2).max(Duration::from_secs(1))
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}

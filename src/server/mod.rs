@@ -1,0 +1,23 @@
+//! Config → Snapshot; start, reload, drain, stop.
+//!
+//! [`build`] makes a snapshot off to the side; [`life`] keeps the server alive between signals; [`status`] tells the
+//! HTTP endpoint what it may show.
+
+mod adapter;
+pub mod build;
+mod life;
+mod probing;
+mod status;
+pub mod testing;
+
+pub use life::{Fault, Origin, Server};
+
+/// Sends the operator's log to stderr, where journald reads it. `RUST_LOG` says more or less.
+pub fn log_to_stderr(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // journald writes the time itself. A second call, as tests make, changes nothing.
+    let _ = if under_systemd { lines.without_time().with_ansi(false).try_init() } else { lines.with_ansi(false).try_init() };
+}

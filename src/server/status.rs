@@ -1,0 +1,266 @@
+//! What the HTTP endpoint may show: the rooms' own figures, put together when somebody asks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::life::Origin;
+use crate::cache::answer::{Counts, PublishedCounts};
+use crate::control::Status;
+use crate::control::status::{
+    CacheStatus, ConfigurationStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus, StatusDocument, UpstreamStatus,
+    ViewStatus, ZoneStatus,
+};
+use crate::health::State;
+use crate::listen::Stats;
+use crate::observe::readings::{CacheReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading};
+use crate::observe::registry::Exposition;
+use crate::observe::{LogControl, Metrics, Readings, process};
+use crate::pipeline::{Shared, Snapshot};
+use crate::route::{Target, Visible};
+use crate::upstream::{self, Role};
+
+/// What became of reloads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reloads {
+    pub succeeded: u64,
+    pub failed: u64,
+    /// When the configuration in force was loaded.
+    pub last_success: Option<SystemTime>,
+    /// The last one of all.
+    pub last: Option<(SystemTime, Result<(), Vec<String>>)>,
+}
+
+/// Everything that is shown.
+pub(super) struct Show {
+    pub shared: Arc<Shared>,
+    pub metrics: Arc<Metrics>,
+    pub counts: Vec<Arc<PublishedCounts>>,
+    pub listen: Vec<Arc<Stats>>,
+    pub log: LogControl,
+    pub reloads: Arc<Mutex<Reloads>>,
+    pub origin: Origin,
+    pub started: SystemTime,
+    /// Bytes that the response cache and all answer caches together may hold.
+    pub capacities: (u64, u64),
+}
+
+impl Status for Show {
+    fn metrics(&self) -> String {
+        let snapshot = self.shared.snapshot.load();
+        Exposition {
+            sums: &self.metrics.sum(),
+            readings: &self.readings(&snapshot),
+            directory: &snapshot.directory,
+            process: process::read(),
+            started: self.started,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+        .text()
+    }
+
+    fn ready(&self) -> Result<(), Vec<String>> {
+        // Sockets are bound and zones loaded before this endpoint exists; what can still be missing is somebody to ask.
+        let snapshot = self.shared.snapshot.load();
+        let down = |group: &upstream::GroupStatus| group.count(State::Down) == group.servers.len();
+        let reasons: Vec<String> = snapshot
+            .groups
+            .iter()
+            .map(|group| group.status())
+            .filter(down)
+            .map(|group| format!("all servers of upstream {} are down", group.name))
+            .collect();
+        // A server without one of its upstreams still serves zones and other upstreams: it is ready, and says so.
+        for reason in &reasons {
+            tracing::debug!("{reason}");
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> StatusDocument {
+        let snapshot = self.shared.snapshot.load();
+        let sums = self.metrics.sum();
+        StatusDocument {
+            version: env!("CARGO_PKG_VERSION").into(),
+            node: snapshot.directory.node.clone(),
+            uptime_seconds: self.started.elapsed().map_or(0, |age| age.as_secs()),
+            workers: self.listen.len(),
+            configuration: self.configuration(),
+            views: views(&snapshot),
+            routes: routes(&snapshot, &sums.routes),
+            zones: zones(&snapshot),
+            upstreams: snapshot.groups.iter().map(|group| upstream(group.status())).collect(),
+            caches: self.caches(),
+        }
+    }
+}
+
+impl Show {
+    fn configuration(&self) -> ConfigurationStatus {
+        let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ConfigurationStatus {
+            file: match &self.origin {
+                Origin::File(path) => path.display().to_string(),
+                Origin::Memory => "built in".into(),
+            },
+            loaded: reloads.last_success.map(rfc3339).unwrap_or_default(),
+            last_reload: reloads.last.map(|(time, outcome)| ReloadStatus {
+                result: if outcome.is_ok() { ReloadResult::Success } else { ReloadResult::Failure },
+                time: rfc3339(time),
+                reasons: outcome.err().unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn answer_counts(&self) -> Counts {
+        self.counts.iter().map(|counts| counts.get()).fold(Counts::default(), |sum, one| Counts {
+            hits: sum.hits + one.hits,
+            misses: sum.misses + one.misses,
+            evictions: sum.evictions + one.evictions,
+            entries: sum.entries + one.entries,
+            bytes: sum.bytes + one.bytes,
+        })
+    }
+
+    fn caches(&self) -> Vec<CacheStatus> {
+        let (response, answer) = self.capacities;
+        let cache = |name: &str, counts: Counts, capacity_bytes| CacheStatus {
+            name: name.into(),
+            entries: counts.entries,
+            bytes: counts.bytes,
+            capacity_bytes,
+            hits: counts.hits,
+            misses: counts.misses,
+        };
+        vec![cache("answer", self.answer_counts(), answer), cache("response", self.shared.responses.counts(), response)]
+    }
+
+    fn readings(&self, snapshot: &Snapshot) -> Readings {
+        let sum = |field: fn(&Stats) -> u64| self.listen.iter().map(|stats| field(stats)).sum();
+        let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Readings {
+            answer_cache: reading(self.answer_counts()),
+            response_cache: reading(self.shared.responses.counts()),
+            upstreams: snapshot.groups.iter().flat_map(|group| readings(group.status())).collect(),
+            zones: own_zones(snapshot)
+                .map(|(label, zone)| ZoneReading { zone: label, serial: zone.serial, records: zone.records })
+                .collect(),
+            reloads: ReloadReading { succeeded: reloads.succeeded, failed: reloads.failed, last_success: reloads.last_success },
+            log: self.log.reading(),
+            load: LoadReading {
+                tcp_connections: sum(|stats| stats.tcp_open.get()),
+                in_flight: sum(|stats| stats.in_flight.get()),
+                overload_refused: sum(|stats| stats.overloaded.get()),
+                silent_drops: sum(|stats| stats.silent.get()),
+            },
+        }
+    }
+}
+
+fn reading(counts: Counts) -> CacheReading {
+    let Counts { hits, misses, evictions, entries, bytes } = counts;
+    CacheReading { hits, misses, evictions, entries, bytes }
+}
+
+fn readings(group: upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {
+    let name = group.name;
+    group.servers.into_iter().map(move |server| {
+        let tally = &server.counts.tally;
+        UpstreamReading {
+            upstream: name.clone(),
+            server: server.address,
+            up: server.health.state != State::Down,
+            queries: tally.queries + server.health.probes,
+            failures: failures(&server),
+            latency: server.health.latency,
+            tcp_fallbacks: tally.tcp_fallbacks,
+            ignored_datagrams: tally.ignored_datagrams,
+        }
+    })
+}
+
+fn failures(server: &upstream::ServerStatus) -> BTreeMap<&'static str, u64> {
+    let tally = &server.counts.tally;
+    BTreeMap::from([
+        ("timeout", tally.timeouts),
+        ("unreachable", tally.unreachable),
+        ("servfail", tally.servfail),
+        ("refused", tally.refused),
+        ("other-rcode", tally.other_rcode),
+        ("garbage", tally.garbage),
+        ("local", tally.local_errors),
+        ("probe", server.health.probe_failures),
+    ])
+}
+
+fn upstream(group: upstream::GroupStatus) -> UpstreamStatus {
+    let servers = group.servers.iter().map(|server| ServerStatus {
+        address: server.address.to_string(),
+        state: server.health.state.text().into(),
+        backup: server.role == Role::Backup,
+        latency_ms: server.health.latency.map(|latency| latency.as_secs_f64() * 1e3),
+        queries: server.counts.tally.queries,
+        failures: failures(server).values().sum(),
+    });
+    UpstreamStatus { name: group.name.clone(), servers: servers.collect() }
+}
+
+fn views(snapshot: &Snapshot) -> Vec<ViewStatus> {
+    let table = &snapshot.table;
+    let view = |number: u32| ViewStatus {
+        name: table.view(number).name.clone(),
+        networks: table.networks_of(number).map(|n| snapshot.directory.networks[n as usize].name.clone()).collect(),
+        routes: table.routes_of(number).map(|route| route.label.clone()).collect(),
+    };
+    (0..table.views().len() as u32).map(view).collect()
+}
+
+fn routes(snapshot: &Snapshot, queries: &std::collections::HashMap<String, u64>) -> Vec<RouteStatus> {
+    let route = |spec: &crate::route::table::RouteSpec| {
+        let (kind, target) = match spec.target {
+            Target::Zone(_) => ("zone", Some(spec.label.clone())),
+            Target::Forward(group) => ("forward", Some(snapshot.groups[group as usize].name().to_owned())),
+            Target::Recurse => ("recurse", None),
+            Target::Refuse => ("refuse", None),
+        };
+        RouteStatus {
+            label: spec.label.clone(),
+            domain: spec.domain.to_string(),
+            kind: kind.into(),
+            target,
+            visible_to: match &spec.visible {
+                Visible::Everyone => vec!["any".into()],
+                Visible::To(labels) => labels.clone(),
+                Visible::WhereForwarded => vec!["views that lead outside".into()],
+            },
+            queries: queries.get(&spec.label).copied().unwrap_or(0),
+        }
+    };
+    snapshot.table.routes().map(route).collect()
+}
+
+struct ZoneFacts {
+    origin: String,
+    serial: u32,
+    records: u64,
+}
+
+/// The zones of the configuration; those that are built in have nothing to tell.
+fn own_zones(snapshot: &Snapshot) -> impl Iterator<Item = (String, ZoneFacts)> {
+    snapshot.table.routes().filter(|spec| spec.visible != Visible::WhereForwarded).filter_map(|spec| {
+        let Target::Zone(number) = spec.target else { return None };
+        let zone = snapshot.zones[number as usize].zone();
+        let facts = ZoneFacts { origin: zone.origin().to_string(), serial: zone.serial(), records: zone.record_count() as u64 };
+        Some((spec.label.clone(), facts))
+    })
+}
+
+fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
+    own_zones(snapshot)
+        .map(|(name, zone)| ZoneStatus { name, origin: zone.origin, serial: zone.serial, records: zone.records })
+        .collect()
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.0}"))
+}
