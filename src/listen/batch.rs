@@ -1,0 +1,383 @@
+//! Many datagrams, one system call: recvmmsg and sendmmsg on memory that is allocated once.
+//!
+//! The only `unsafe` of the project. nix's wrappers give all messages of one sendmmsg the same control data, so on a
+//! wildcard address a batch could not leave from the several addresses that were asked. Addresses and control messages
+//! are read and written here as the bytes that Linux defines; only the system calls themselves need trust.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::address::{Control, Name, canonical};
+use crate::query::{Path, Transport};
+
+/// Datagrams in one system call.
+pub const BATCH: usize = 64;
+/// The longest datagram that is read whole. Queries are far shorter; what is longer is not looked at.
+pub const DATAGRAM: usize = 4096;
+/// What a reply has room for before its buffer grows.
+const REPLY: usize = 1400;
+
+/// A socket's own address, and whether datagrams carry the address that they were sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// Where the socket is bound, as the kernel names it.
+    pub bound: SocketAddr,
+}
+
+impl Local {
+    /// Whether the socket receives for every address of the machine.
+    pub fn is_wildcard(self) -> bool {
+        self.bound.ip().is_unspecified()
+    }
+}
+
+/// One datagram of an [`Inbox`].
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'b> {
+    /// What it says.
+    pub payload: &'b [u8],
+    /// Whence it came, and to which address.
+    pub path: Path,
+}
+
+/// Room for one batch of arriving datagrams.
+pub struct Inbox {
+    local: Local,
+    slots: Box<[Arrival]>,
+    headers: Box<[libc::mmsghdr]>,
+}
+
+struct Arrival {
+    name: Name,
+    control: Control,
+    vector: libc::iovec,
+    payload: [u8; DATAGRAM],
+}
+
+impl Inbox {
+    /// Room for a socket with this address.
+    pub fn new(local: Local) -> Inbox {
+        let slot = || Arrival {
+            name: Name::EMPTY,
+            control: Control::EMPTY,
+            vector: blank_vector(),
+            payload: [0; DATAGRAM],
+        };
+        Inbox { local, slots: (0..BATCH).map(|_| slot()).collect(), headers: blank_headers() }
+    }
+
+    /// Reads what has arrived, at most [`BATCH`] datagrams, without waiting; says how many. Fewer than [`BATCH`] means
+    /// that the socket was empty at that moment.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let control_room = if self.local.is_wildcard() { Control::ROOM } else { 0 };
+        for (header, slot) in self.headers.iter_mut().zip(&mut self.slots) {
+            slot.vector =
+                libc::iovec { iov_base: slot.payload.as_mut_ptr().cast(), iov_len: slot.payload.len() };
+            header.msg_hdr.msg_name = slot.name.bytes().as_mut_ptr().cast();
+            header.msg_hdr.msg_namelen = Name::ROOM as libc::socklen_t;
+            header.msg_hdr.msg_iov = &raw mut slot.vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = slot.control.bytes().as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = control_room;
+            header.msg_hdr.msg_flags = 0;
+        }
+        // SAFETY: `headers` holds BATCH initialised entries. Every pointer in them was derived just above from a slot of
+        // its own (so none overlap), beside the true length of what it points to (control: that length or zero). `slots`
+        // is borrowed exclusively by `self` for the whole call and its heap memory does not move. The kernel writes only
+        // within these bounds, any bytes are valid values of the arrays written to, and it keeps no pointer. No timeout.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                BATCH as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                ptr::null_mut(),
+            )
+        };
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// The `nth` datagram of the last batch; `None` if it was cut short or cannot be answered.
+    pub fn datagram(&self, nth: usize) -> Option<Datagram<'_>> {
+        let (header, slot) = (self.headers.get(nth)?, self.slots.get(nth)?);
+        if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+            return None;
+        }
+        let client = slot.name.read().filter(|client| client.port() != 0)?;
+        let local = match slot.control.read(header.msg_hdr.msg_controllen) {
+            Some(asked) => SocketAddr::new(asked.ip(), self.local.bound.port()),
+            None => self.local.bound,
+        };
+        let payload = slot.payload.get(..header.msg_len as usize)?;
+        let path = Path { client: canonical(client), local: canonical(local), transport: Transport::Udp };
+        Some(Datagram { payload, path })
+    }
+}
+
+/// Room for one batch of replies.
+pub struct Outbox {
+    local: Local,
+    slots: Box<[Departure]>,
+    headers: Box<[libc::mmsghdr]>,
+    /// Slots before this one have been sent or given up.
+    next: usize,
+    /// Slots before this one hold a reply.
+    filled: usize,
+}
+
+struct Departure {
+    name: Name,
+    name_length: usize,
+    control: Control,
+    control_length: usize,
+    vector: libc::iovec,
+    payload: Vec<u8>,
+}
+
+/// What became of a batch of replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Replies that left.
+    pub sent: u64,
+    /// Replies that the kernel would not take, whatever the reason; they are given up.
+    pub failed: u64,
+    /// Replies that wait for room in the socket's buffer.
+    pub waiting: usize,
+}
+
+impl Outbox {
+    /// Room for a socket with this address.
+    pub fn new(local: Local) -> Outbox {
+        let slot = || Departure {
+            name: Name::EMPTY,
+            name_length: 0,
+            control: Control::EMPTY,
+            control_length: 0,
+            vector: blank_vector(),
+            payload: Vec::with_capacity(REPLY),
+        };
+        Outbox {
+            local,
+            slots: (0..BATCH).map(|_| slot()).collect(),
+            headers: blank_headers(),
+            next: 0,
+            filled: 0,
+        }
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.next == self.filled
+    }
+
+    /// Where the next reply is to be written, given empty; `None` if the batch is full.
+    pub fn slot(&mut self) -> Option<&mut Vec<u8>> {
+        let slot = self.slots.get_mut(self.filled)?;
+        slot.payload.clear();
+        Some(&mut slot.payload)
+    }
+
+    /// Addresses what was written to [`Outbox::slot`] to the client of `path`, from the address that it asked.
+    pub fn commit(&mut self, path: &Path) {
+        let (client, asked) = (self.native(path.client), self.native(path.local));
+        let Some(slot) = self.slots.get_mut(self.filled) else { return };
+        slot.name_length = slot.name.write(client);
+        slot.control_length = if self.local.is_wildcard() { slot.control.write(asked) } else { 0 };
+        self.filled += 1;
+    }
+
+    /// Gives up whatever waits; says how much that was.
+    pub fn clear(&mut self) -> usize {
+        let waiting = self.filled - self.next;
+        (self.next, self.filled) = (0, 0);
+        waiting
+    }
+
+    /// Sends what waits, without waiting itself. A reply that cannot be sent does not hold up those behind it.
+    pub fn send(&mut self, socket: BorrowedFd<'_>) -> Sent {
+        let mut outcome = Sent { sent: 0, failed: 0, waiting: 0 };
+        self.aim();
+        while self.next < self.filled {
+            let batch = &mut self.headers[self.next..self.filled];
+            // SAFETY: `batch` holds exactly as many initialised entries as are announced. Their pointers were derived in
+            // `aim`, from slots that nothing has touched since, beside true lengths; `slots` is borrowed exclusively by
+            // `self` for the whole call. The kernel reads names, control data and payloads within those lengths, writes
+            // only `msg_len` of the entries, and keeps no pointer.
+            let sent = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    batch.as_mut_ptr(),
+                    batch.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                )
+            };
+            if let Ok(count) = usize::try_from(sent) {
+                self.next += count;
+                outcome.sent += count as u64;
+                continue;
+            }
+            match io::Error::last_os_error().kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => {
+                    outcome.waiting = self.filled - self.next;
+                    return outcome;
+                }
+                // The error is about the first of them: no route, forbidden by a filter, too long …
+                _ => {
+                    self.next += 1;
+                    outcome.failed += 1;
+                }
+            }
+        }
+        self.clear();
+        outcome
+    }
+
+    fn aim(&mut self) {
+        let waiting = self.next..self.filled;
+        for (header, slot) in self.headers[waiting.clone()].iter_mut().zip(&mut self.slots[waiting]) {
+            slot.vector =
+                libc::iovec { iov_base: slot.payload.as_mut_ptr().cast(), iov_len: slot.payload.len() };
+            header.msg_hdr.msg_name = slot.name.bytes().as_mut_ptr().cast();
+            header.msg_hdr.msg_namelen = slot.name_length as libc::socklen_t;
+            header.msg_hdr.msg_iov = &raw mut slot.vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = slot.control.bytes().as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = slot.control_length;
+        }
+    }
+
+    /// An address as the socket's family writes it: a dual-stack socket knows IPv4 only as mapped addresses.
+    fn native(&self, address: SocketAddr) -> SocketAddr {
+        match (self.local.bound, address) {
+            (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            _ => address,
+        }
+    }
+}
+
+/// Watches a socket for datagrams to read, on the runtime of this thread. Not for room to write: the kernel would wake the
+/// thread for each reply that leaves the send buffer.
+pub fn watch(socket: UdpSocket) -> io::Result<AsyncFd<UdpSocket>> {
+    // SAFETY: a `UdpSocket` owns one open descriptor, the same as long as it lives, and only lends it.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
+}
+
+/// The sockets that the service manager passed to this process (sd_listen_fds(3)), the first time; none after that.
+pub fn inherit() -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::SeqCst) {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the descriptors were opened for this process before it began (LISTEN_PID names it), `listen_fds` has just
+    // checked each by setting its close-on-exec flag, nothing else here takes descriptors by number, and the flag above
+    // lets this happen once: so each is open and owned by no one.
+    Ok(sd_notify::listen_fds()?.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+fn blank_vector() -> libc::iovec {
+    libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }
+}
+
+fn blank_headers() -> Box<[libc::mmsghdr]> {
+    // SAFETY: `mmsghdr` is made of integers and raw pointers, for which all zero bits are a value.
+    (0..BATCH).map(|_| unsafe { MaybeUninit::<libc::mmsghdr>::zeroed().assume_init() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    fn pair() -> (UdpSocket, UdpSocket, Local) {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let bound = server.local_addr().unwrap();
+        client.connect(bound).unwrap();
+        (server, client, Local { bound })
+    }
+
+    fn path(client: SocketAddr, local: SocketAddr) -> Path {
+        Path { client, local, transport: Transport::Udp }
+    }
+
+    #[test]
+    fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
+        let (server, client, local) = pair();
+        let mut inbox = Inbox::new(local);
+        assert_eq!(inbox.receive(server.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        for n in 0..=BATCH {
+            client.send(&vec![n as u8; n]).unwrap();
+        }
+        assert_eq!(inbox.receive(server.as_fd()).unwrap(), BATCH);
+        for n in 0..BATCH {
+            let datagram = inbox.datagram(n).unwrap();
+            assert_eq!(datagram.payload, vec![n as u8; n]);
+            assert_eq!(datagram.path, path(client.local_addr().unwrap(), local.bound));
+        }
+        assert_eq!(inbox.receive(server.as_fd()).unwrap(), 1);
+        assert_eq!(inbox.datagram(0).unwrap().payload.len(), BATCH);
+    }
+
+    #[test]
+    fn a_datagram_longer_than_any_query_is_not_looked_at() {
+        let (server, client, local) = pair();
+        client.send(&[1; DATAGRAM + 1]).unwrap();
+        client.send(&[2; DATAGRAM]).unwrap();
+        let mut inbox = Inbox::new(local);
+        assert_eq!(inbox.receive(server.as_fd()).unwrap(), 2);
+        assert!(inbox.datagram(0).is_none());
+        assert_eq!(inbox.datagram(1).unwrap().payload.len(), DATAGRAM);
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_does_not_hold_up_the_others() {
+        let (server, client, local) = pair();
+        let mut outbox = Outbox::new(local);
+        let client_address = client.local_addr().unwrap();
+        // The port 0 cannot be sent to (EINVAL), and 70,000 octets are no datagram (EMSGSIZE).
+        for (to, length) in [
+            (SocketAddr::new(client_address.ip(), 0), 1),
+            (client_address, 2),
+            (client_address, 70_000),
+            (client_address, 4),
+        ] {
+            outbox.slot().unwrap().resize(length, 7);
+            outbox.commit(&path(to, local.bound));
+        }
+        assert_eq!(outbox.send(server.as_fd()), Sent { sent: 2, failed: 2, waiting: 0 });
+        assert!(outbox.is_empty());
+        let mut buffer = [0; 8];
+        assert_eq!(client.recv(&mut buffer).unwrap(), 2);
+        assert_eq!(client.recv(&mut buffer).unwrap(), 4);
+    }
+
+    #[test]
+    fn replies_wait_where_the_send_buffer_is_full() {
+        let (server, client, local) = pair();
+        let (a, b) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        a.set_nonblocking(true).unwrap();
+        // A UDP socket on loopback delivers at once, so a Unix datagram socket, whose queue is short, stands in.
+        while a.send(&[0; 100]).is_ok() {}
+        let mut outbox = Outbox::new(local);
+        outbox.slot().unwrap().push(1);
+        outbox.commit(&path(client.local_addr().unwrap(), local.bound));
+        outbox.slots[0].name_length = 0;
+        assert_eq!(outbox.send(a.as_fd()), Sent { sent: 0, failed: 0, waiting: 1 });
+        b.recv(&mut [0; 200]).unwrap();
+        assert_eq!(outbox.send(a.as_fd()), Sent { sent: 1, failed: 0, waiting: 0 });
+        drop(server);
+    }
+}

@@ -1,0 +1,215 @@
+//! One UDP socket of one worker: a batch in, the answers that are at hand out, the rest resolved and sent as they finish.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, spawn_local, yield_now};
+use tokio::time::sleep;
+
+use super::batch::{BATCH, Datagram, Inbox, Local, Outbox, watch};
+use super::socket::{Origin, close_door};
+use super::worker::{Fate, Flight, Worker};
+use super::{Service, clock};
+use crate::query::{Now, Path};
+
+/// Batches before other tasks of the worker have their turn: about a millisecond's work.
+const ROUNDS: usize = 4;
+/// Batches read at a stop: from a socket of ours all that its buffer can hold, from a shared one not for ever.
+const LAST_ROUNDS: usize = 1024;
+const LAST_ROUNDS_SHARED: usize = 16;
+/// How long replies wait for room in the send buffer, and how often that is looked at.
+const ROOM_TRIES: usize = 100;
+const ROOM_WAIT: Duration = Duration::from_millis(1);
+/// After a read that failed.
+const ERROR_WAIT: Duration = Duration::from_millis(10);
+
+pub(super) struct Udp<S: Service> {
+    worker: Rc<Worker<S>>,
+    socket: AsyncFd<UdpSocket>,
+    origin: Origin,
+    inbox: RefCell<Inbox>,
+    /// Replies of the batch at hand.
+    replies: RefCell<Outbox>,
+    /// Replies that took time: at most as many as may be in flight, since each is until it has left.
+    resolved: RefCell<VecDeque<Resolved<S>>>,
+    late: RefCell<Outbox>,
+    wake: Notify,
+    reader: Cell<Option<AbortHandle>>,
+}
+
+struct Resolved<S: Service> {
+    path: Path,
+    reply: Vec<u8>,
+    _flight: Flight<S>,
+}
+
+impl<S: Service> Udp<S> {
+    /// Begins to serve a socket.
+    pub fn open(worker: &Rc<Worker<S>>, socket: UdpSocket, origin: Origin) -> io::Result<Rc<Udp<S>>> {
+        let local = Local { bound: socket.local_addr()? };
+        let udp = Rc::new(Udp {
+            worker: worker.clone(),
+            socket: watch(socket)?,
+            origin,
+            inbox: RefCell::new(Inbox::new(local)),
+            replies: RefCell::new(Outbox::new(local)),
+            resolved: RefCell::default(),
+            late: RefCell::new(Outbox::new(local)),
+            wake: Notify::new(),
+            reader: Cell::new(None),
+        });
+        let (reader, flusher) = (udp.clone(), udp.clone());
+        udp.reader.set(Some(worker.keep_running(move || reader.clone().read())));
+        worker.keep_running(move || flusher.clone().flush());
+        Ok(udp)
+    }
+
+    async fn read(self: Rc<Self>) {
+        loop {
+            let Ok(mut ready) = self.socket.readable().await else { return };
+            let mut rounds = 0;
+            loop {
+                match self.take_batch() {
+                    Ok(count) => {
+                        self.send(&self.replies).await;
+                        self.worker.service.batch_done();
+                        if count < BATCH {
+                            // The kernel had no more; what comes after sets the readiness again.
+                            ready.clear_ready();
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        ready.clear_ready();
+                        break;
+                    }
+                    Err(_) => {
+                        self.worker.stats.receive_errors.add(1);
+                        sleep(ERROR_WAIT).await;
+                    }
+                }
+                rounds += 1;
+                if rounds == ROUNDS {
+                    yield_now().await;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads one batch and leaves in `replies` what can be answered at once.
+    fn take_batch(self: &Rc<Self>) -> io::Result<usize> {
+        let mut inbox = self.inbox.borrow_mut();
+        let mut replies = self.replies.borrow_mut();
+        let count = inbox.receive(self.socket.get_ref().as_fd())?;
+        let now = clock::now();
+        let stats = &self.worker.stats;
+        stats.batches.add(1);
+        stats.datagrams_in.add(count as u64);
+        for nth in 0..count {
+            let Some(datagram) = inbox.datagram(nth) else {
+                stats.unusable.add(1);
+                continue;
+            };
+            // Always there: a batch of replies has as much room as a batch of queries.
+            let Some(out) = replies.slot() else { break };
+            match self.worker.decide(datagram.payload, &datagram.path, now, out) {
+                Fate::Reply => replies.commit(&datagram.path),
+                Fate::Silence => {}
+                Fate::Resolve(flight) => self.resolve(datagram, now, flight),
+            }
+        }
+        Ok(count)
+    }
+
+    fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {
+        let path = datagram.path;
+        let answer = self.worker.service.clone().resolve(datagram.payload.into(), path, now);
+        let udp = self.clone();
+        spawn_local(async move {
+            if let Some(reply) = answer.await {
+                udp.resolved.borrow_mut().push_back(Resolved { path, reply, _flight: flight });
+                udp.wake.notify_one();
+            }
+        });
+    }
+
+    /// Sends what has been resolved. It is woken by the first reply and runs after all tasks that were ready with it, so
+    /// what finishes together leaves together.
+    async fn flush(self: Rc<Self>) {
+        loop {
+            self.wake.notified().await;
+            while self.fill_late() {
+                self.send(&self.late).await;
+            }
+            self.worker.service.batch_done();
+        }
+    }
+
+    /// Says whether there is anything to send.
+    fn fill_late(&self) -> bool {
+        let (mut late, mut resolved) = (self.late.borrow_mut(), self.resolved.borrow_mut());
+        while let Some(out) = late.slot() {
+            let Some(next) = resolved.pop_front() else { break };
+            out.extend_from_slice(&next.reply);
+            late.commit(&next.path);
+        }
+        !late.is_empty()
+    }
+
+    /// Sends a batch of replies, waiting a while for room in the send buffer if need be.
+    async fn send(&self, replies: &RefCell<Outbox>) {
+        let stats = &self.worker.stats;
+        for _ in 0..ROOM_TRIES {
+            let outcome = replies.borrow_mut().send(self.socket.get_ref().as_fd());
+            stats.datagrams_out.add(outcome.sent);
+            stats.send_errors.add(outcome.failed);
+            if outcome.waiting == 0 {
+                return;
+            }
+            sleep(ROOM_WAIT).await;
+        }
+        stats.send_stuck.add(replies.borrow_mut().clear() as u64);
+    }
+
+    /// Lets no more in, and answers what is in.
+    pub async fn close(self: &Rc<Self>) {
+        if let Some(reader) = self.reader.take() {
+            reader.abort();
+        }
+        if self.origin == Origin::Ours
+            && let Err(error) = close_door(self.socket.get_ref())
+        {
+            tracing::warn!("queries may be lost at this stop: {error}");
+        }
+        self.drain().await;
+    }
+
+    /// Answers what is in the socket's buffer, and what a reader that was ended has left.
+    pub async fn drain(self: &Rc<Self>) {
+        let rounds = match self.origin {
+            Origin::Ours => LAST_ROUNDS,
+            Origin::Passed => LAST_ROUNDS_SHARED,
+        };
+        self.send(&self.replies).await;
+        for _ in 0..rounds {
+            let count = match self.take_batch() {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error for the peer that the closed door has: there may be more behind it.
+                Err(_) => continue,
+            };
+            self.send(&self.replies).await;
+            if count < BATCH {
+                break;
+            }
+        }
+    }
+}
