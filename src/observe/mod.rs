@@ -1,1 +1,21 @@
-//! (room: observe)
+//! What happened, made visible: the query log and the metrics.
+//!
+//! A worker tells its [`Recorder`] every [`Event`](crate::query::Event); that costs it two copies and a dozen
+//! additions, and never a lock, an allocation or a system call. The log has a thread of its own ([`log`]); the counters
+//! are summed when somebody asks ([`metrics`]). What other rooms know about themselves comes in as plain values
+//! ([`readings`]) and leaves, with the sums, as one page ([`registry`]).
+
+pub mod counter;
+pub mod family;
+pub mod log;
+pub mod metrics;
+pub mod process;
+pub mod readings;
+pub mod recorder;
+pub mod registry;
+pub mod tally;
+
+pub use log::{LogControl, QueryLog};
+pub use metrics::Metrics;
+pub use readings::Readings;
+pub use recorder::Recorder;

@@ -165,24 +165,33 @@ impl<'a> Reader<'a> {
 }
 
 /// Room for one written-out name.
-struct NameBuffer {
+#[derive(Debug, Clone)]
+pub struct NameBuffer {
     bytes: [u8; MAX_NAME],
     length: usize,
 }
 
 impl NameBuffer {
-    fn new() -> NameBuffer {
+    /// Room that holds the root.
+    pub fn new() -> NameBuffer {
         NameBuffer { bytes: [0; MAX_NAME], length: 1 }
     }
 
-    fn name(&self) -> NameRef<'_> {
+    /// The name last read into it.
+    pub fn name(&self) -> NameRef<'_> {
         NameRef::parse(&self.bytes[..self.length], 0).unwrap_or(NameRef::ROOT)
+    }
+}
+
+impl Default for NameBuffer {
+    fn default() -> Self {
+        NameBuffer::new()
     }
 }
 
 /// Reads a name that may be compressed; gives the position behind it. Each pointer must point before the one it was
 /// reached by, so the walk ends (RFC 1035 §4.1.4: "a prior occurrence").
-fn read_name(bytes: &[u8], start: usize, into: &mut NameBuffer) -> Result<usize, Fault> {
+pub fn read_name(bytes: &[u8], start: usize, into: &mut NameBuffer) -> Result<usize, Fault> {
     let end = skip_name(bytes, start)?;
     let (mut at, mut limit, mut length) = (start, start, 0);
     loop {

@@ -1,0 +1,146 @@
+//! The bounded queue from one worker to the log thread.
+//!
+//! A ring of bytes with one writer and one reader. Events gather in the worker's own stage and are published together,
+//! so a batch costs one pair of atomic accesses. Whatever finds no room is dropped and counted; nothing ever waits.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::observe::counter::Counter;
+use crate::query::{Directory, Event};
+
+use super::record::{self, HEAD};
+
+/// How much a worker gathers before it publishes even within a batch.
+const STAGE: usize = 32 << 10;
+/// Room for that and the largest record behind it, so that the stage never grows.
+const STAGE_ROOM: usize = STAGE + HEAD + (64 << 10);
+/// How many reloads may be on their way at once.
+const DIRECTORIES: usize = 4;
+
+/// The worker's end.
+pub struct Lane {
+    bytes: Producer<u8>,
+    directories: Producer<Arc<Directory>>,
+    stage: Vec<u8>,
+    staged: u64,
+    /// A directory that found no room: what is recorded until it does could not be named.
+    waiting: Option<Arc<Directory>>,
+    counts: Arc<LaneCounts>,
+    bell: Arc<Bell>,
+}
+
+/// The log thread's end.
+pub(super) struct Tap {
+    pub(super) bytes: Consumer<u8>,
+    pub(super) directories: Consumer<Arc<Directory>>,
+}
+
+/// What one worker has recorded. The worker is the only writer.
+#[derive(Debug, Default)]
+pub(super) struct LaneCounts {
+    /// Events, dropped ones included.
+    pub(super) recorded: Counter,
+    /// Events that found no room.
+    pub(super) dropped: Counter,
+}
+
+/// How workers reach the log thread's sleep.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    /// Whether anybody wants events.
+    pub(super) wanted: AtomicBool,
+    /// Whether the thread sleeps until there is work, rather than waits for its disk.
+    pub(super) asleep: AtomicBool,
+    /// The thread.
+    pub(super) thread: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Wakes the log thread if it sleeps.
+    pub(super) fn ring(&self) {
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::Relaxed);
+            self.wake();
+        }
+    }
+
+    /// Wakes the log thread from whatever sleep.
+    pub(super) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// A lane of `capacity` bytes.
+pub(super) fn lane(capacity: usize, counts: Arc<LaneCounts>, bell: Arc<Bell>) -> (Lane, Tap) {
+    let (bytes, read_bytes) = RingBuffer::new(capacity.max(HEAD));
+    let (directories, read_directories) = RingBuffer::new(DIRECTORIES);
+    let stage = Vec::with_capacity(STAGE_ROOM);
+    let lane = Lane { bytes, directories, stage, staged: 0, waiting: None, counts, bell };
+    (lane, Tap { bytes: read_bytes, directories: read_directories })
+}
+
+impl Lane {
+    /// Lays an event ready.
+    pub fn record(&mut self, event: &Event<'_>) {
+        if !self.bell.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        self.counts.recorded.add(1);
+        if self.waiting.is_some() || HEAD + event.response.len() > STAGE_ROOM - STAGE {
+            self.counts.dropped.add(1);
+            return;
+        }
+        self.stage.extend_from_slice(&record::event_head(event));
+        self.stage.extend_from_slice(event.response);
+        self.staged += 1;
+        if self.stage.len() > STAGE {
+            self.flush();
+        }
+    }
+
+    /// Publishes what is ready.
+    pub fn flush(&mut self) {
+        if !self.stage.is_empty() {
+            if self.bytes.push_entire_slice(&self.stage).is_err() {
+                self.counts.dropped.add(self.staged);
+            }
+            self.stage.clear();
+            self.staged = 0;
+            self.ring_when_half_full();
+        }
+        if let Some(directory) = self.waiting.take() {
+            self.set_directory(directory);
+        }
+    }
+
+    /// Events recorded from now on number things as `directory` does.
+    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+        // One that still waits was never used.
+        self.waiting = None;
+        if !self.stage.is_empty() {
+            self.flush();
+        }
+        let room = self.bytes.slots() >= HEAD && self.directories.slots() > 0;
+        if room && self.directories.push(Arc::clone(&directory)).is_ok() {
+            // The room was looked for above, and only this thread fills it.
+            let _ = self.bytes.push_entire_slice(&record::directory_head());
+        } else {
+            self.waiting = Some(directory);
+        }
+    }
+
+    fn ring_when_half_full(&self) {
+        let half = self.bytes.buffer().capacity() / 2;
+        // The cached number needs no look at the reader's cache line and errs on the side of looking.
+        if self.bytes.cached_slots() < half && self.bytes.slots() < half {
+            self.bell.ring();
+        }
+    }
+}

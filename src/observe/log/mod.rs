@@ -1,0 +1,154 @@
+//! The query log: one JSON line a query, written by a thread of its own.
+//!
+//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`writer`]) makes lines of them ([`line`])
+//! and gives them to a sink ([`sink`]). A sink that fails, blocks or is slow costs lines, which are counted, and never
+//! an answer.
+
+mod file;
+mod lane;
+mod line;
+mod phrases;
+mod rdata;
+mod record;
+mod sink;
+#[cfg(test)]
+mod tests;
+mod text;
+mod writer;
+
+pub use file::Rotation;
+pub use lane::Lane;
+pub use sink::Target;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::counter::Counter;
+use super::readings::LogReading;
+
+use self::lane::{Bell, LaneCounts};
+use self::sink::Sink;
+use self::writer::Writer;
+
+/// The running query log.
+pub struct QueryLog {
+    control: LogControl,
+    ended: Receiver<()>,
+}
+
+/// A handle to give it orders and to read its numbers.
+#[derive(Clone)]
+pub struct LogControl {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    bell: Arc<Bell>,
+    lanes: Vec<Arc<LaneCounts>>,
+    /// Lines written; only the log thread raises it.
+    lines: Counter,
+    /// Lines that were made and could not be kept; only the log thread raises it.
+    lost: Counter,
+    reopen: AtomicBool,
+    redirect: Mutex<Option<Sink>>,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn dropped(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.dropped.get()).sum()
+    }
+}
+
+impl QueryLog {
+    /// Opens the target and starts the thread; gives one lane of `queue` octets for each worker. Lanes exist even when
+    /// the target is off, so that a reload can turn it on; their memory is touched only when used.
+    pub fn start(target: &Target, queue: usize, workers: usize) -> io::Result<(QueryLog, Vec<Lane>)> {
+        let sink = Sink::open(target)?;
+        let bell = Arc::new(Bell::default());
+        bell.wanted.store(!sink.is_off(), Ordering::Relaxed);
+        let counts: Vec<Arc<LaneCounts>> = (0..workers).map(|_| Arc::default()).collect();
+        let (lanes, taps) =
+            counts.iter().map(|counts| lane::lane(queue, Arc::clone(counts), Arc::clone(&bell))).unzip();
+        let shared = Arc::new(Shared {
+            bell,
+            lanes: counts,
+            lines: Counter::default(),
+            lost: Counter::default(),
+            reopen: AtomicBool::new(false),
+            redirect: Mutex::new(None),
+            stop: AtomicBool::new(false),
+        });
+        let writer = Writer::new(Arc::clone(&shared), taps, sink);
+        let (end, ended) = sync_channel(1);
+        let thread = thread::Builder::new().name("query-log".to_owned()).spawn(move || {
+            writer.run();
+            // Nobody waits for it when the log was dropped rather than shut down.
+            let _ = end.send(());
+        })?;
+        let _ = shared.bell.thread.set(thread.thread().clone());
+        Ok((QueryLog { control: LogControl { shared }, ended }, lanes))
+    }
+
+    /// A handle for signals, reloads and metrics.
+    pub fn control(&self) -> LogControl {
+        self.control.clone()
+    }
+
+    /// Writes what the workers published, waits for that no longer than `bound`, and gives the final numbers. Call it
+    /// when no worker records any more. A thread that hangs in a write is left behind for the end of the process.
+    pub fn shutdown(self, bound: Duration) -> LogReading {
+        self.control.stop();
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(bound) {
+            tracing::warn!("the query log did not finish in time; what was queued is lost");
+        }
+        let mut reading = self.control.reading();
+        // What is still queued, in a buffer or in a hanging write will not be written.
+        let recorded: u64 = self.control.shared.lanes.iter().map(|lane| lane.recorded.get()).sum();
+        let known = reading.lines + reading.queue_full + reading.write_failed;
+        reading.write_failed += recorded.saturating_sub(known);
+        reading
+    }
+}
+
+impl Drop for QueryLog {
+    fn drop(&mut self) {
+        self.control.stop();
+    }
+}
+
+impl LogControl {
+    /// Opens the file's path anew: for SIGUSR1, after another program renamed it.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        self.shared.bell.wake();
+    }
+
+    /// Sends lines to another target from now on; the old one stays when the new one cannot be opened.
+    pub fn redirect(&self, target: &Target) -> io::Result<()> {
+        let sink = Sink::open(target)?;
+        let wanted = !sink.is_off();
+        *self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+        self.shared.bell.wanted.store(wanted, Ordering::Relaxed);
+        self.shared.bell.wake();
+        Ok(())
+    }
+
+    /// How many lines were written, how many not.
+    pub fn reading(&self) -> LogReading {
+        LogReading {
+            lines: self.shared.lines.get(),
+            queue_full: self.shared.dropped(),
+            write_failed: self.shared.lost.get(),
+        }
+    }
+
+    fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.bell.wake();
+    }
+}

@@ -1,0 +1,106 @@
+//! What other rooms know about themselves, as plain values: the server reads them when a page is asked for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+/// Everything that is not counted here.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Readings {
+    /// The workers' answer caches, summed.
+    pub answer_cache: CacheReading,
+    /// The shared response cache.
+    pub response_cache: CacheReading,
+    /// Every server of every upstream group.
+    pub upstreams: Vec<UpstreamReading>,
+    /// Every zone.
+    pub zones: Vec<ZoneReading>,
+    /// Reloads.
+    pub reloads: ReloadReading,
+    /// The query log.
+    pub log: LogReading,
+    /// What is going on now.
+    pub load: LoadReading,
+}
+
+/// One cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheReading {
+    /// Questions it answered.
+    pub hits: u64,
+    /// Questions it did not.
+    pub misses: u64,
+    /// Entries thrown out for room.
+    pub evictions: u64,
+    /// Entries now.
+    pub entries: u64,
+    /// Octets now.
+    pub bytes: u64,
+}
+
+/// One server of an upstream group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamReading {
+    /// The group's name.
+    pub upstream: String,
+    /// The server's address.
+    pub server: SocketAddr,
+    /// Whether its health check holds it for up.
+    pub up: bool,
+    /// Queries sent, retries and health checks included.
+    pub queries: u64,
+    /// Queries without a usable answer, by reason: a small set of words, `timeout`, `servfail` …
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Its smoothed time to answer, once known.
+    pub latency: Option<Duration>,
+    /// Truncated answers that were asked for again over TCP.
+    pub tcp_fallbacks: u64,
+    /// Datagrams that were no answer to any query of ours.
+    pub ignored_datagrams: u64,
+}
+
+/// One zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneReading {
+    /// Its label.
+    pub zone: String,
+    /// Its SOA's serial.
+    pub serial: u32,
+    /// How many records it has.
+    pub records: u64,
+}
+
+/// Reloads since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReloadReading {
+    /// Those that took effect.
+    pub succeeded: u64,
+    /// Those that left the old configuration in force.
+    pub failed: u64,
+    /// When the configuration in force was loaded.
+    pub last_success: Option<SystemTime>,
+}
+
+/// The query log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogReading {
+    /// Lines written.
+    pub lines: u64,
+    /// Lines dropped as a worker's queue was full.
+    pub queue_full: u64,
+    /// Lines lost as they could not be written.
+    pub write_failed: u64,
+}
+
+/// What is going on now, and what was too much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadReading {
+    /// Open TCP connections.
+    pub tcp_connections: u64,
+    /// Queries that wait for their source.
+    pub in_flight: u64,
+    /// Queries refused as too many were waiting.
+    pub overload_refused: u64,
+    /// Messages that got no reply.
+    pub silent_drops: u64,
+}
