@@ -1,1 +1,114 @@
-//! (room: exchange)
+//! Outbound: one question to one server, one response back. Whom to ask, and what to do when it fails, is decided above.
+//!
+//! An [`Exchange`] belongs to one worker. UDP queries leave from a port and carry an ID that we drew ourselves, and only a
+//! datagram that matches them in every respect ends the wait. TCP is ours too, as a response's bytes are kept as they
+//! came: types, order and extended errors that no library knows yet reach the client.
+
+pub mod accept;
+pub mod ask;
+pub mod entropy;
+pub mod query;
+mod tcp;
+mod udp;
+
+pub use accept::Mismatch;
+pub use ask::Ask;
+pub use query::{Dialect, Query};
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::wire::message::Message;
+use entropy::Entropy;
+
+/// One worker's way out.
+pub struct Exchange {
+    // One thread uses it, so the lock is never waited for; it is there so that a future which asks may move.
+    scratch: Mutex<Scratch>,
+}
+
+struct Scratch {
+    entropy: Entropy,
+    datagram: Box<[u8]>,
+}
+
+/// One query on its way to one server.
+#[derive(Debug, Clone, Copy)]
+pub struct Try<'a> {
+    /// Whom to ask.
+    pub server: SocketAddr,
+    /// The address to ask from, where routing shall not choose it.
+    pub source: Option<IpAddr>,
+    /// What to ask.
+    pub query: &'a Query,
+    /// When to give up.
+    pub deadline: Instant,
+    /// Counts the datagrams that came meanwhile and were not the response.
+    pub ignored: &'a AtomicU64,
+}
+
+/// A response that matches its query.
+#[derive(Debug)]
+pub struct Reply {
+    /// What it says. With TC set its sections are empty, whatever part of them was sent.
+    pub message: Message,
+    /// How long it took.
+    pub rtt: Duration,
+}
+
+/// Why there is no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    /// Nothing that matches came before the deadline.
+    #[error("no response in time")]
+    Timeout,
+    /// The network or the server's host turned the query away.
+    #[error("unreachable: {0}")]
+    Unreachable(io::ErrorKind),
+    /// We could not send: no file descriptor, no such source address, no randomness. Says nothing about the server.
+    #[error("cannot send: {0}")]
+    Local(io::ErrorKind),
+    /// So much came that was not the response that somebody may be guessing: UDP is not to be trusted for this one.
+    #[error("flooded with datagrams that are not the response")]
+    Flooded,
+    /// What came over the stream is not the response.
+    #[error("not the response: {0}")]
+    Garbage(Mismatch),
+}
+
+impl Exchange {
+    /// A way out of its own.
+    pub fn new() -> Exchange {
+        let scratch = Scratch { entropy: Entropy::new(), datagram: vec![0; 1 << 16].into() };
+        Exchange { scratch: Mutex::new(scratch) }
+    }
+
+    /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
+    pub async fn udp(&self, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
+        udp::exchange(self, attempt).await
+    }
+
+    /// Asks over TCP, on a connection for this query alone (RFC 7766).
+    pub async fn tcp(&self, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
+        tcp::exchange(self, attempt).await
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
+        work(&mut self.scratch.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn draw_id(&self) -> Result<u16, ExchangeError> {
+        self.with(|scratch| scratch.entropy.id()).map_err(|_| ExchangeError::Local(io::ErrorKind::Other))
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Exchange {
+        Exchange::new()
+    }
+}

@@ -1,0 +1,167 @@
+//! Is this the response that we wait for? (RFC 5452 §9.1, RFC 5625; draft on awaiting valid responses)
+//!
+//! Whatever is not is ignored: an error made of a forged or broken message would let anyone end a wait.
+
+use super::query::{Case, Query};
+use crate::wire::message::Message;
+use crate::wire::{Fault, HEADER, Records, flag, rcode, u16_at};
+
+const OPCODE: u16 = 0x7800;
+
+/// Why a message is not the response that we wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Shorter than a header.
+    #[error("shorter than a header")]
+    Short,
+    /// It is a query.
+    #[error("QR is clear")]
+    Query,
+    /// Its opcode is not QUERY.
+    #[error("another opcode")]
+    Opcode,
+    /// Its ID is not ours.
+    #[error("another ID")]
+    Id,
+    /// Its question is not ours, or missing.
+    #[error("another question")]
+    Question,
+    /// Its records cannot be read.
+    #[error("malformed: {0}")]
+    Malformed(#[from] Fault),
+}
+
+/// Reads `bytes` as the response to `query`, sent with `id`.
+pub fn accept(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
+    if bytes.len() < HEADER {
+        return Err(Mismatch::Short);
+    }
+    let flags = u16_at(bytes, 2)?;
+    if u16_at(bytes, 0)? != id {
+        return Err(Mismatch::Id);
+    }
+    if flags & flag::QR == 0 {
+        return Err(Mismatch::Query);
+    }
+    if flags & OPCODE != 0 {
+        return Err(Mismatch::Opcode);
+    }
+    match u16_at(bytes, 4)? {
+        1 if is_question(query, &bytes[HEADER..]) => {}
+        // RFC 6891 §7: a server that cannot read a query may send back no more than a header.
+        0 if is_bare_error(flags, bytes) => {}
+        _ => return Err(Mismatch::Question),
+    }
+    // A truncated response is asked for again over TCP; where it was cut is no matter.
+    if flags & flag::TC != 0 {
+        return Ok(truncated(id, flags));
+    }
+    Ok(Message::parse(bytes)?)
+}
+
+/// The question comes first, so its name cannot be compressed: comparing bytes is comparing names.
+fn is_question(query: &Query, bytes: &[u8]) -> bool {
+    let sent = query.question();
+    let Some(received) = bytes.get(..sent.len()) else { return false };
+    // Type and class are numbers, not letters: no case.
+    let name = sent.len() - 4;
+    received[name..] == sent[name..]
+        && match query.case {
+            Case::Any => received[..name].eq_ignore_ascii_case(&sent[..name]),
+            Case::Exact => received[..name] == sent[..name],
+        }
+}
+
+fn is_bare_error(flags: u16, bytes: &[u8]) -> bool {
+    matches!(flags & 0xF, rcode::FORMERR | rcode::NOTIMP) && bytes[6..10] == [0; 4]
+}
+
+fn truncated(id: u16, flags: u16) -> Message {
+    Message {
+        id,
+        flags,
+        rcode: flags & 0xF,
+        question: None,
+        answer: Records::new(),
+        authority: Records::new(),
+        additional: Records::new(),
+        edns: false,
+        ede: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::exchange::{Ask, Dialect};
+    use crate::wire::RType;
+
+    fn query() -> Query {
+        Query::new(&Ask::new("host.technova.local".parse().unwrap(), RType::HTTPS), Dialect::Edns)
+    }
+
+    fn response(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut bytes = query().with_id(7).to_vec();
+        bytes[2] |= 0x80;
+        change(&mut bytes);
+        bytes
+    }
+
+    fn judge(change: impl FnOnce(&mut Vec<u8>)) -> Result<Message, Mismatch> {
+        accept(&query(), 7, &response(change))
+    }
+
+    #[test]
+    fn only_what_agrees_in_every_respect_is_the_response() {
+        assert!(judge(|_| ()).is_ok());
+        assert_eq!(judge(|bytes| bytes.truncate(11)), Err(Mismatch::Short));
+        assert_eq!(judge(|bytes| bytes[1] = 8), Err(Mismatch::Id));
+        assert_eq!(judge(|bytes| bytes[2] &= 0x7F), Err(Mismatch::Query));
+        assert_eq!(judge(|bytes| bytes[2] |= 0x28), Err(Mismatch::Opcode));
+        assert_eq!(judge(|bytes| bytes[5] = 0), Err(Mismatch::Question));
+        assert_eq!(judge(|bytes| bytes[5] = 2), Err(Mismatch::Question));
+        assert_eq!(judge(|bytes| bytes[13] = b'g'), Err(Mismatch::Question));
+        assert!(matches!(judge(|bytes| bytes[7] = 9), Err(Mismatch::Malformed(_))));
+    }
+
+    #[test]
+    fn names_have_no_case_but_types_do() {
+        assert!(judge(|bytes| bytes[13] = b'H').is_ok());
+        // HTTPS is type 65, the letter A; type 97 is the letter a.
+        let qtype = query().question().len() + HEADER - 3;
+        assert_eq!(judge(|bytes| bytes[qtype] = b'a'), Err(Mismatch::Question));
+    }
+
+    #[test]
+    fn a_query_that_carries_randomness_in_its_case_wants_it_back() {
+        let exact = query().in_exact_case();
+        assert!(accept(&exact, 7, &response(|_| ())).is_ok());
+        assert_eq!(accept(&exact, 7, &response(|bytes| bytes[13] = b'H')), Err(Mismatch::Question));
+    }
+
+    #[test]
+    fn a_header_alone_is_a_response_only_if_it_says_formerr_or_notimp() {
+        let bare = |code: u8| {
+            judge(|bytes| {
+                bytes.truncate(HEADER);
+                bytes[3] |= code;
+                bytes[4..].fill(0);
+            })
+        };
+        assert_eq!(bare(1).unwrap().rcode, rcode::FORMERR);
+        assert_eq!(bare(4).unwrap().rcode, rcode::NOTIMP);
+        assert_eq!(bare(0), Err(Mismatch::Question));
+        assert_eq!(bare(3), Err(Mismatch::Question));
+    }
+
+    #[test]
+    fn a_truncated_response_may_be_cut_anywhere() {
+        let message = judge(|bytes| {
+            bytes[2] |= 0x02;
+            bytes[7] = 60;
+            bytes.extend([0xC0, 0x0C, 0]);
+        });
+        assert!(message.unwrap().is_truncated());
+    }
+}

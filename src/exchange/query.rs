@@ -1,0 +1,114 @@
+//! A question → the bytes of a query.
+
+use smallvec::SmallVec;
+
+use super::ask::Ask;
+use crate::wire::{HEADER, RType, edns, flag};
+
+/// The UDP payload size we announce: what crosses any path in one piece (RFC 9715).
+pub const PAYLOAD: u16 = 1232;
+
+/// How we speak to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// With an OPT record (RFC 6891).
+    Edns,
+    /// As before 1999, for servers and firewalls that fail on an OPT record.
+    Plain,
+}
+
+/// How the case of the QNAME must come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// In any case: most servers copy it, a few do not.
+    Any,
+    /// Exactly as sent, because it carries randomness (draft-vixie-dnsext-dns0x20).
+    Exact,
+}
+
+/// A query without its ID, which every try draws anew.
+#[derive(Debug, Clone)]
+pub struct Query {
+    bytes: SmallVec<[u8; 288]>,
+    question_end: usize,
+    pub(super) case: Case,
+}
+
+impl Query {
+    /// Writes the query. RD is always set: we ask servers that shall find the answer.
+    pub fn new(ask: &Ask, dialect: Dialect) -> Query {
+        let mut flags = flag::RD;
+        if ask.checking_disabled {
+            flags |= flag::CD;
+        }
+        if ask.authentic_wanted {
+            flags |= flag::AD;
+        }
+        let mut bytes = SmallVec::from_slice(&[0; HEADER]);
+        bytes[2..4].copy_from_slice(&flags.to_be_bytes());
+        bytes[5] = 1;
+        bytes.extend_from_slice(ask.qname.wire());
+        bytes.extend_from_slice(&ask.qtype.0.to_be_bytes());
+        bytes.extend_from_slice(&ask.qclass.to_be_bytes());
+        let question_end = bytes.len();
+        if dialect == Dialect::Edns {
+            bytes[11] = 1;
+            bytes.push(0);
+            bytes.extend_from_slice(&RType::OPT.0.to_be_bytes());
+            bytes.extend_from_slice(&PAYLOAD.to_be_bytes());
+            let flags = if ask.dnssec_ok { edns::DO } else { 0 };
+            bytes.extend_from_slice(&u32::from(flags).to_be_bytes());
+            bytes.extend_from_slice(&[0, 0]);
+        }
+        Query { bytes, question_end, case: Case::Any }
+    }
+
+    /// The same query, whose response must have the QNAME exactly as sent.
+    pub fn in_exact_case(self) -> Query {
+        Query { case: Case::Exact, ..self }
+    }
+
+    /// The bytes to send with this ID.
+    pub fn with_id(&self, id: u16) -> SmallVec<[u8; 288]> {
+        let mut bytes = self.bytes.clone();
+        bytes[..2].copy_from_slice(&id.to_be_bytes());
+        bytes
+    }
+
+    /// The question section's bytes: QNAME, QTYPE, QCLASS.
+    pub fn question(&self) -> &[u8] {
+        &self.bytes[HEADER..self.question_end]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::wire::Request;
+    use crate::wire::request::Parsed;
+
+    fn ask() -> Ask {
+        Ask::new("DC01.technova.local".parse().unwrap(), RType::AAAA)
+    }
+
+    #[test]
+    fn the_flags_asked_for_are_the_flags_sent() {
+        let ask = Ask { dnssec_ok: true, checking_disabled: true, authentic_wanted: true, ..ask() };
+        let bytes = Query::new(&ask, Dialect::Edns).with_id(0xABCD);
+        let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
+        assert_eq!((request.id, request.qtype, request.qclass), (0xABCD, RType::AAAA, 1));
+        assert_eq!(request.qname.to_string(), "DC01.technova.local.");
+        assert_eq!(request.flags, flag::RD | flag::CD | flag::AD);
+        let edns = request.edns.unwrap();
+        assert!(edns.dnssec_ok() && edns.payload == PAYLOAD);
+    }
+
+    #[test]
+    fn a_plain_query_has_no_opt_record() {
+        let bytes = Query::new(&ask(), Dialect::Plain).with_id(1);
+        let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
+        assert!(request.edns.is_none());
+        assert_eq!(request.flags, flag::RD);
+    }
+}
