@@ -21,7 +21,16 @@ use kakehashi::wire::{Name, RType, RecordRef, Records, Request, flag, request::P
 use proptest::prelude::*;
 
 const NAMES: &[&str] = &[
-    "a.test1", "b.test1", "c.b.test1", "d.b.test1", "a.test2", "b.a.test2", "c.b.a.test2", "x.test3", "y.x.test3", "test1",
+    "a.test1",
+    "b.test1",
+    "c.b.test1",
+    "d.b.test1",
+    "a.test2",
+    "b.a.test2",
+    "c.b.a.test2",
+    "x.test3",
+    "y.x.test3",
+    "test1",
 ];
 const DOMAINS: &[&str] = &[".", "test1", "b.test1", "test2", "a.test2", "b.a.test2", "test3", "x.test3"];
 const GROUPS: &[&str] = &["red", "green", "blue"];
@@ -48,8 +57,20 @@ fn content() -> impl Strategy<Value = Vec<Option<Option<usize>>>> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let route = (0..DOMAINS.len(), prop::option::of(0..2usize), prop::collection::btree_set(0..3usize, 1..3), any::<bool>(), content())
-        .prop_map(|(domain, outside, groups, fall_through, content)| RouteCase { domain, outside, groups, fall_through, content });
+    let route = (
+        0..DOMAINS.len(),
+        prop::option::of(0..2usize),
+        prop::collection::btree_set(0..3usize, 1..3),
+        any::<bool>(),
+        content(),
+    )
+        .prop_map(|(domain, outside, groups, fall_through, content)| RouteCase {
+            domain,
+            outside,
+            groups,
+            fall_through,
+            content,
+        });
     (
         prop::collection::vec(route, 1..8),
         prop::collection::vec(content(), 2),
@@ -105,13 +126,25 @@ fn recursive_answer(number: usize, content: &[Option<Option<usize>>], request: &
         match known {
             Some(alias) => {
                 let target: Name = NAMES[alias].parse().unwrap();
-                answer.push(RecordRef { owner: owner.as_ref(), rtype: RType::CNAME, class: 1, ttl: 60, rdata: target.wire() });
+                answer.push(RecordRef {
+                    owner: owner.as_ref(),
+                    rtype: RType::CNAME,
+                    class: 1,
+                    ttl: 60,
+                    rdata: target.wire(),
+                });
                 at = Some(alias);
                 rcode = 3;
             }
             None => {
                 let rdata = [100, 64, number as u8, at.unwrap() as u8];
-                answer.push(RecordRef { owner: owner.as_ref(), rtype: RType::A, class: 1, ttl: 60, rdata: &rdata });
+                answer.push(RecordRef {
+                    owner: owner.as_ref(),
+                    rtype: RType::A,
+                    class: 1,
+                    ttl: 60,
+                    rdata: &rdata,
+                });
                 break;
             }
         }
@@ -140,10 +173,15 @@ fn recursive_answer(number: usize, content: &[Option<Option<usize>>], request: &
 fn configuration(case: &Case, folder: &FilePath, upstreams: &[Upstream]) -> String {
     let mut text = String::from("special-use-names = false\n[node]\nid = \"t\"\n");
     for (n, group) in GROUPS.iter().enumerate() {
-        text += &format!("[[network]]\nname = \"net-{group}\"\ncidr = [\"10.{n}.0.0/16\"]\ngroups = [\"{group}\"]\n");
+        text += &format!(
+            "[[network]]\nname = \"net-{group}\"\ncidr = [\"10.{n}.0.0/16\"]\ngroups = [\"{group}\"]\n"
+        );
     }
     for (n, upstream) in upstreams.iter().enumerate() {
-        text += &format!("[[upstream]]\nname = \"up{n}\"\nservers = [\"{}\"]\nhealth-check = \"off\"\n", upstream.address);
+        text += &format!(
+            "[[upstream]]\nname = \"up{n}\"\nservers = [\"{}\"]\nhealth-check = \"off\"\n",
+            upstream.address
+        );
     }
     for (n, route) in case.routes.iter().enumerate() {
         let visible: Vec<String> = route.groups.iter().map(|g| format!("\"{}\"", GROUPS[*g])).collect();
@@ -173,7 +211,9 @@ fn zone(number: usize, route: &RouteCase) -> String {
             continue;
         }
         match route.content[at] {
-            Some(Some(alias)) if owner != origin => text += &format!("{owner} 60 IN CNAME {}.\n", NAMES[alias]),
+            Some(Some(alias)) if owner != origin => {
+                text += &format!("{owner} 60 IN CNAME {}.\n", NAMES[alias])
+            }
             Some(_) => text += &format!("{owner} 60 IN A 100.65.{number}.{at}\n"),
             None => {}
         }
@@ -187,7 +227,23 @@ type Seen = (u16, BTreeSet<(String, RType, Vec<u8>)>);
 fn ask(street: &Street, now: Now, client: usize, name: &str, dnssec_ok: bool) -> Seen {
     let mut packet = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
     packet.extend_from_slice(name.parse::<Name>().unwrap().wire());
-    packet.extend_from_slice(&[0, 1, 0, 1, 0, 0, 41, 4, 208, 0, 0, if dnssec_ok { 0x80 } else { 0 }, 0, 0, 0]);
+    packet.extend_from_slice(&[
+        0,
+        1,
+        0,
+        1,
+        0,
+        0,
+        41,
+        4,
+        208,
+        0,
+        0,
+        if dnssec_ok { 0x80 } else { 0 },
+        0,
+        0,
+        0,
+    ]);
     let path = Path {
         client: SocketAddr::from(([10, client as u8, 0, 1], 4000)),
         local: SocketAddr::from(([127, 0, 0, 1], 53)),

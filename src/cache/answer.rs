@@ -139,7 +139,8 @@ impl PublishedCounts {
 
     /// What was published last.
     pub fn get(&self) -> Counts {
-        let [hits, misses, evictions, entries, bytes] = self.0.each_ref().map(|cell| cell.load(Ordering::Relaxed));
+        let [hits, misses, evictions, entries, bytes] =
+            self.0.each_ref().map(|cell| cell.load(Ordering::Relaxed));
         Counts { hits, misses, evictions, entries, bytes }
     }
 }

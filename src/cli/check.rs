@@ -27,10 +27,12 @@ impl From<bool> for Strictness {
 pub(super) fn configuration(path: &Path, strictness: Strictness) -> Done {
     let loaded = config::load(path).map_err(|faults| show(&faults))?;
     let mut warnings = loaded.warnings;
-    let built = server::build::build(&loaded.config, &server::build::Inventory::default()).map_err(|mut faults| {
-        faults.extend(warnings.iter().cloned());
-        show(&faults)
-    })?;
+    let built = server::build::build(&loaded.config, &server::build::Inventory::default()).map_err(
+        |mut faults| {
+            faults.extend(warnings.iter().cloned());
+            show(&faults)
+        },
+    )?;
     warnings.extend(built.warnings);
     show(&warnings);
     let table = &built.snapshot.table;
@@ -40,7 +42,12 @@ pub(super) fn configuration(path: &Path, strictness: Strictness) -> Done {
         loaded.config.networks.len(),
         table.views().len(),
         loaded.config.routes.len(),
-        loaded.config.routes.iter().filter(|route| matches!(route.target, config::Target::Zone { .. })).count(),
+        loaded
+            .config
+            .routes
+            .iter()
+            .filter(|route| matches!(route.target, config::Target::Zone { .. }))
+            .count(),
         loaded.config.upstreams.len(),
         match warnings.len() {
             0 => "nothing is wrong".to_owned(),

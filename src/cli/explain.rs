@@ -57,7 +57,8 @@ fn text(explanation: &Explanation) -> String {
                 Fate::Lost => "-",
                 Fate::Unseen => " ",
             };
-            let label = if route.route == route.domain { String::new() } else { format!("  [{}]", route.route) };
+            let label =
+                if route.route == route.domain { String::new() } else { format!("  [{}]", route.route) };
             let _ = writeln!(out, "  {mark} {}{label}  {}: {}", route.domain, route.target, route.why);
         }
         for record in &hop.records {
@@ -67,7 +68,8 @@ fn text(explanation: &Explanation) -> String {
             let _ = writeln!(out, "      ask {} ({})", server.address, server.role);
         }
         if let Some([positive, negative, failure]) = hop.ttl_caps {
-            let _ = writeln!(out, "      kept at most {positive} s, negative {negative} s, failure {failure} s");
+            let _ =
+                writeln!(out, "      kept at most {positive} s, negative {negative} s, failure {failure} s");
         }
     }
     let _ = writeln!(out, "\nanswer   {}", explanation.outcome);

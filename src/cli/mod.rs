@@ -23,7 +23,9 @@ const FAILURE: u8 = 1;
 /// configuration (the shipped conf/ is commented throughout), `check` it, `explain` what a client will get, and `serve` it.
 #[derive(Parser)]
 #[command(name = "kakehashi", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line is wrong.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line is wrong."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -108,9 +110,13 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, strict } => check::configuration(&config, strict.into()),
         Command::CheckZone { origin, file } => check::zone(&origin, &file),
-        Command::Explain { config, client, name, qtype, json } => {
-            explain::run(&config, client, &name, qtype, if json { explain::Form::Json } else { explain::Form::Text })
-        }
+        Command::Explain { config, client, name, qtype, json } => explain::run(
+            &config,
+            client,
+            &name,
+            qtype,
+            if json { explain::Form::Json } else { explain::Form::Text },
+        ),
         Command::Demo { conf, port, once } => demo::run(&conf, port, once.into()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "kakehashi", &mut std::io::stdout());

@@ -12,7 +12,7 @@ mod lint;
 mod lower;
 mod model;
 mod nesting;
-mod place;
+pub mod place;
 mod source;
 mod spec;
 mod suggest;

@@ -123,8 +123,11 @@ pub fn explain(snapshot: &Snapshot, client: IpAddr, name: &Name, qtype: RType, n
         explanation.hops.push(hop);
         match next {
             Next::Chain(target) => name = target,
-            Next::End(_) if nth > 0 && explanation.hops[nth].routes.iter().all(|route| route.fate == Fate::Unseen) => {
-                explanation.outcome = "NOERROR with the CNAMEs alone: this view sees no route for the last target".into();
+            Next::End(_)
+                if nth > 0 && explanation.hops[nth].routes.iter().all(|route| route.fate == Fate::Unseen) =>
+            {
+                explanation.outcome =
+                    "NOERROR with the CNAMEs alone: this view sees no route for the last target".into();
                 return explanation;
             }
             Next::End(outcome) => {
@@ -143,7 +146,13 @@ enum Next {
 }
 
 fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (Hop, Next) {
-    let mut hop = Hop { name: name.to_string(), routes: Vec::new(), records: Vec::new(), upstream: Vec::new(), ttl_caps: None };
+    let mut hop = Hop {
+        name: name.to_string(),
+        routes: Vec::new(),
+        records: Vec::new(),
+        upstream: Vec::new(),
+        ttl_caps: None,
+    };
     let mut next: Option<Next> = None;
     let mut open = true;
     for candidate in snapshot.table.all_candidates(view, name.as_ref()) {
@@ -171,7 +180,8 @@ fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (
                 Asked::Outside(why) => {
                     open = passes;
                     hop.ttl_caps = Some(
-                        [spec.caps.max_ttl, spec.caps.max_negative_ttl, spec.caps.failure_ttl].map(|cap| cap.as_secs()),
+                        [spec.caps.max_ttl, spec.caps.max_negative_ttl, spec.caps.failure_ttl]
+                            .map(|cap| cap.as_secs()),
                     );
                     next = Some(Next::End(format!("what {} says", target(snapshot, spec.target))));
                     (if passes { Fate::Possible } else { Fate::Won }, why)
@@ -230,7 +240,9 @@ fn said(response: &Response, verdict: Verdict) -> (String, Next) {
     let code = rcode::text(response.rcode);
     match verdict {
         Verdict::Alias(target) => (format!("an alias of {target}"), Next::Chain(target)),
-        Verdict::Answer => ("has the records".into(), Next::End(format!("{code}, {} records", response.answer.len()))),
+        Verdict::Answer => {
+            ("has the records".into(), Next::End(format!("{code}, {} records", response.answer.len())))
+        }
         Verdict::NoData(_) => ("has the name, not the type".into(), Next::End(format!("{code}, no data"))),
         Verdict::NxDomain => ("has no such name".into(), Next::End(code.into())),
         Verdict::Referral => ("delegates the name".into(), Next::End("a referral".into())),

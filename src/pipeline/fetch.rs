@@ -48,7 +48,8 @@ pub(super) async fn fetch(
                 let cached = match shared.responses.get(&key, worker.now().monotonic) {
                     Some(cached) => cached,
                     None => {
-                        let (outcome, server) = ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
+                        let (outcome, server) =
+                            ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
                         let cached = Arc::new(capped(outcome, server, &spec.caps, worker.now().monotonic));
                         shared.responses.put(key.clone(), Arc::clone(&cached));
                         cached
@@ -102,10 +103,13 @@ fn capped(outcome: Outcome, server: Option<std::net::SocketAddr>, caps: &Caps, n
     let mut outcome = outcome;
     let holds = match &mut outcome {
         Err(_) => caps.failure_ttl,
-        Ok(response) if response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN => caps.failure_ttl,
+        Ok(response) if response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN => {
+            caps.failure_ttl
+        }
         Ok(response) => {
             let negative = response.negative_ttl();
-            let is_negative = response.rcode == rcode::NXDOMAIN || response.answer.is_empty() || negative.is_some();
+            let is_negative =
+                response.rcode == rcode::NXDOMAIN || response.answer.is_empty() || negative.is_some();
             let cap = if is_negative { seconds(caps.max_negative_ttl) } else { seconds(caps.max_ttl) };
             let cap = negative.map_or(cap, |ttl| ttl.min(cap));
             response.map_ttl(|ttl| ttl.min(cap));

@@ -40,7 +40,9 @@ pub(super) fn cache_bits(request: &Request<'_>) -> Option<u8> {
 pub(super) fn limit(request: &Request<'_>, path: &Path, ours: u16) -> usize {
     match path.transport {
         Transport::Tcp => usize::from(u16::MAX),
-        Transport::Udp => usize::from(request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512)))),
+        Transport::Udp => {
+            usize::from(request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512))))
+        }
     }
 }
 
@@ -91,7 +93,15 @@ pub(super) fn identity(worker: &Worker, asked: &Asked<'_>, out: &mut Vec<u8>) {
 }
 
 /// Turns a message away that is no query we can read.
-pub(super) fn reject(worker: &Worker, packet: &[u8], head: &Head, code: u16, path: &Path, now: Now, out: &mut Vec<u8>) {
+pub(super) fn reject(
+    worker: &Worker,
+    packet: &[u8],
+    head: &Head,
+    code: u16,
+    path: &Path,
+    now: Now,
+    out: &mut Vec<u8>,
+) {
     let question = head.question_end.map_or(&[][..], |end| &packet[12..end]);
     let none = Records::new();
     // The opcode is echoed: a NOTIMP must say to what.
@@ -185,8 +195,14 @@ fn turn(response: &Response) -> Option<Turn> {
     let count = response.answer.iter().filter(same).count();
     let first = response.answer.len() - count;
     // They stand together, behind what led to them.
-    let together = response.answer.iter().skip(first).all(|record| same(&record) && record.rdata.len() == width);
-    (count > 1 && together).then_some(Turn { first: first as u16, count: count as u16, width: width as u8, by: 0 })
+    let together =
+        response.answer.iter().skip(first).all(|record| same(&record) && record.rdata.len() == width);
+    (count > 1 && together).then_some(Turn {
+        first: first as u16,
+        count: count as u16,
+        width: width as u8,
+        by: 0,
+    })
 }
 
 fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>, wire: &[u8]) {

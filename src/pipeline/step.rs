@@ -192,7 +192,9 @@ fn cut_to_view(
         }
     };
     let owned = |owner: NameRef<'_>| chain.iter().any(|name| name.as_ref() == owner);
-    let above = |record: &RecordRef<'_>| record.rtype == RType::DNAME && chain.iter().any(|n| n.as_ref().is_under(record.owner));
+    let above = |record: &RecordRef<'_>| {
+        record.rtype == RType::DNAME && chain.iter().any(|n| n.as_ref().is_under(record.owner))
+    };
     if !response.answer.iter().all(|record| owned(record.owner)) {
         response.answer = response.answer.filtered(|record| owned(record.owner) || above(record));
     }

@@ -91,7 +91,9 @@ pub(super) async fn walk(
             Step::Said(said) => said,
             // A chain that leads out of what this view may see ends like that of an authoritative server: with what is
             // known, and without a word on the rest.
-            Step::Unrouted | Step::Failed(Failure::RefusedByRule | Failure::NotAuthoritative, _) if hop > 0 => {
+            Step::Unrouted | Step::Failed(Failure::RefusedByRule | Failure::NotAuthoritative, _)
+                if hop > 0 =>
+            {
                 joined.rcode = rcode::NOERROR;
                 return Ok(Ok(Walked { response: joined, trace }));
             }

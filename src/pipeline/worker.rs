@@ -201,7 +201,9 @@ impl Worker {
             question: request.question(),
             limit: finish::limit(request, asked.path, snapshot.udp_payload),
         };
-        let Some(origin) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else { return false };
+        let Some(origin) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else {
+            return false;
+        };
         finish::record_cached(self, asked, &origin, out);
         true
     }

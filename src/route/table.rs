@@ -219,7 +219,10 @@ impl RouteTable {
 
     /// The routes that a view sees, in the order of their numbers.
     pub fn routes_of(&self, view: u32) -> impl Iterator<Item = &RouteSpec> {
-        self.routes.iter().filter(move |route| self.views[view as usize].sees(route.audience)).map(|route| &route.spec)
+        self.routes
+            .iter()
+            .filter(move |route| self.views[view as usize].sees(route.audience))
+            .map(|route| &route.spec)
     }
 
     /// The networks that share a view.

@@ -46,7 +46,13 @@ pub struct Built {
 
 /// Builds a snapshot. All errors of all zones are given, not only the first.
 pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnostic>> {
-    let mut making = Making { before, inventory: Inventory::default(), faults: Vec::new(), warnings: Vec::new(), zones: Vec::new() };
+    let mut making = Making {
+        before,
+        inventory: Inventory::default(),
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        zones: Vec::new(),
+    };
     let groups: Vec<Arc<Group>> = config.upstreams.iter().map(|upstream| making.group(upstream)).collect();
     let mut routes: Vec<RouteSpec> = Vec::new();
     for route in &config.routes {
@@ -65,7 +71,9 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         match before.recursor.clone().map_or_else(|| Recursor::new().map(Arc::new), Ok) {
             Ok(recursor) => inventory.recursor = Some(recursor),
             Err(fault) => {
-                return Err(vec![Diagnostic::error_without_place(format!("recursion cannot be prepared: {fault}"))]);
+                return Err(vec![Diagnostic::error_without_place(format!(
+                    "recursion cannot be prepared: {fault}"
+                ))]);
             }
         }
     }
@@ -207,7 +215,7 @@ impl Making<'_> {
 
     /// The handle of a zone: the one of before where nothing changed, so that what was made from it stays good.
     fn zone(&mut self, key: ZoneKey, zone: Zone) -> u32 {
-        let kept = self.before.zones.get(&key).filter(|handle| *handle.zone() == zone);
+        let kept = self.before.zones.get(&key).filter(|handle| **handle.zone() == zone);
         let handle = kept.map_or_else(|| Arc::new(ZoneHandle::new(zone)), Arc::clone);
         self.inventory.zones.insert(key, Arc::clone(&handle));
         self.zones.push(handle);
@@ -217,8 +225,18 @@ impl Making<'_> {
 
 /// An upstream without its place in the text: moving it does not change what it says.
 fn comparable(upstream: &config::Upstream) -> impl std::fmt::Debug {
-    let config::Upstream { name, servers, backups, source_v4, source_v6, place: _, balance: _, try_timeout: _, deadline: _, health_check: _ } =
-        upstream;
+    let config::Upstream {
+        name,
+        servers,
+        backups,
+        source_v4,
+        source_v6,
+        place: _,
+        balance: _,
+        try_timeout: _,
+        deadline: _,
+        health_check: _,
+    } = upstream;
     (name.clone(), servers.clone(), backups.clone(), *source_v4, *source_v6)
 }
 
@@ -239,7 +257,9 @@ fn servers(config: &Config) -> (Vec<ServerName>, Vec<u32>) {
     for upstream in &config.upstreams {
         first.push(servers.len() as u32);
         let addresses = upstream.servers.iter().chain(&upstream.backups);
-        servers.extend(addresses.map(|address| ServerName { upstream: upstream.name.clone(), address: *address }));
+        servers.extend(
+            addresses.map(|address| ServerName { upstream: upstream.name.clone(), address: *address }),
+        );
     }
     (servers, first)
 }
@@ -255,5 +275,6 @@ fn network_name(network: &config::Network) -> NetworkName {
 }
 
 fn host_name() -> String {
-    nix::sys::utsname::uname().map_or_else(|_| "kakehashi".into(), |name| name.nodename().to_string_lossy().into_owned())
+    nix::sys::utsname::uname()
+        .map_or_else(|_| "kakehashi".into(), |name| name.nodename().to_string_lossy().into_owned())
 }

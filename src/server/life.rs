@@ -1,6 +1,7 @@
 //! From start to stop: sockets, workers, log, health checks, HTTP; and the signals in between.
 
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use super::status::{Reloads, Show};
 use crate::cache::answer::PublishedCounts;
 use crate::cache::{Flights, ResponseCache};
 use crate::config::{self, Config, Diagnostic, LogTarget};
-use crate::control;
+use crate::control::ControlServer;
 use crate::exchange::Exchange;
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
@@ -49,9 +50,14 @@ pub enum Fault {
     /// The query log's target.
     #[error("the query log cannot be opened: {0}")]
     Log(io::Error),
-    /// The HTTP endpoint.
-    #[error("the HTTP endpoint cannot be started: {0}")]
-    Control(io::Error),
+    /// The HTTP endpoint's address.
+    #[error("cannot listen on {address} for HTTP: {fault}")]
+    Control {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        fault: io::Error,
+    },
     /// Anything else of the system.
     #[error("{0}")]
     System(#[from] io::Error),
@@ -73,7 +79,7 @@ pub struct Server {
     listening: Listening,
     log: QueryLog,
     probing: Probing,
-    control: Option<control::Running>,
+    control: Option<ControlServer>,
     reloads: Arc<Mutex<Reloads>>,
 }
 
@@ -96,6 +102,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let probing = Probing::start()?;
+        let http = config.listen.http.map(bind_http).transpose()?;
         let make = factory(&config, &shared, &metrics, lanes, &counts);
         let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
         probing.watch(&built.inventory);
@@ -111,14 +118,24 @@ impl Server {
             started,
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
         };
-        let control = match config.listen.http {
-            Some(address) => Some(control::start(address, Arc::new(show)).map_err(Fault::Control)?),
+        let control = match http {
+            Some(listener) => Some(ControlServer::start(vec![listener], Arc::new(show))?),
             None => None,
         };
         for address in listening.addresses() {
             tracing::info!("serving DNS on {address}, {workers} workers");
         }
-        Ok(Server { origin, config, inventory: built.inventory, shared, listening, log, probing, control, reloads })
+        Ok(Server {
+            origin,
+            config,
+            inventory: built.inventory,
+            shared,
+            listening,
+            log,
+            probing,
+            control,
+            reloads,
+        })
     }
 
     /// Serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 opens the query log again.
@@ -229,9 +246,10 @@ fn factory(
     let shared = Arc::clone(shared);
     let counts = counts.to_vec();
     let directory = Arc::clone(&shared.snapshot.load().directory);
-    let recorders = metrics.workers().zip(lanes).map(|(counters, lane)| {
-        Some(Recorder::new(counters, lane, Arc::clone(&directory)))
-    });
+    let recorders = metrics
+        .workers()
+        .zip(lanes)
+        .map(|(counters, lane)| Some(Recorder::new(counters, lane, Arc::clone(&directory))));
     let recorders: Arc<Mutex<Vec<Option<Recorder>>>> = Arc::new(Mutex::new(recorders.collect()));
     move |number| {
         let recorder = recorders.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
@@ -281,12 +299,19 @@ fn redirect(log: &QueryLog, before: &Config, after: &Config) -> io::Result<()> {
 fn say_what_waits_for_a_restart(before: &Config, after: &Config) {
     let waits = [
         ("[listen]", before.listen != after.listen),
-        ("[cache] size and answer-size", (before.cache.size, before.cache.answer_size) != (after.cache.size, after.cache.answer_size)),
+        (
+            "[cache] size and answer-size",
+            (before.cache.size, before.cache.answer_size) != (after.cache.size, after.cache.answer_size),
+        ),
         ("[query-log] queue", before.query_log.queue != after.query_log.queue),
     ];
     for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{what} changed: takes effect at the next restart");
     }
+}
+
+fn bind_http(address: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).map_err(|fault| Fault::Control { address, fault })
 }
 
 fn default_workers() -> usize {
@@ -295,7 +320,9 @@ fn default_workers() -> usize {
 
 /// Half of what systemd waits, as sd_watchdog_enabled(3) advises; without a watchdog, a look at the workers now and then.
 fn watchdog_period() -> Duration {
-    sd_notify::watchdog_enabled().map_or(Duration::from_secs(10), |period| period / 2).max(Duration::from_secs(1))
+    sd_notify::watchdog_enabled()
+        .map_or(Duration::from_secs(10), |period| period / 2)
+        .max(Duration::from_secs(1))
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

@@ -17,7 +17,12 @@ pub fn log_to_stderr(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // journald writes the time itself. A second call, as tests make, changes nothing.
-    let _ = if under_systemd { lines.without_time().with_ansi(false).try_init() } else { lines.with_ansi(false).try_init() };
+    let _ = if under_systemd {
+        lines.without_time().with_ansi(false).try_init()
+    } else {
+        lines.with_ansi(false).try_init()
+    };
 }

@@ -8,8 +8,8 @@ use super::life::Origin;
 use crate::cache::answer::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
-    CacheStatus, ConfigurationStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus, StatusDocument, UpstreamStatus,
-    ViewStatus, ZoneStatus,
+    CacheStatus, ConfigurationStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus, StatusDocument,
+    UpstreamStatus, ViewStatus, ZoneStatus,
 };
 use crate::health::State;
 use crate::listen::Stats;
@@ -52,7 +52,7 @@ impl Status for Show {
             sums: &self.metrics.sum(),
             readings: &self.readings(&snapshot),
             directory: &snapshot.directory,
-            process: process::read(),
+            process: process::ProcessReading::read(),
             started: self.started,
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -132,7 +132,10 @@ impl Show {
             hits: counts.hits,
             misses: counts.misses,
         };
-        vec![cache("answer", self.answer_counts(), answer), cache("response", self.shared.responses.counts(), response)]
+        vec![
+            cache("answer", self.answer_counts(), answer),
+            cache("response", self.shared.responses.counts(), response),
+        ]
     }
 
     fn readings(&self, snapshot: &Snapshot) -> Readings {
@@ -145,7 +148,11 @@ impl Show {
             zones: own_zones(snapshot)
                 .map(|(label, zone)| ZoneReading { zone: label, serial: zone.serial, records: zone.records })
                 .collect(),
-            reloads: ReloadReading { succeeded: reloads.succeeded, failed: reloads.failed, last_success: reloads.last_success },
+            reloads: ReloadReading {
+                succeeded: reloads.succeeded,
+                failed: reloads.failed,
+                last_success: reloads.last_success,
+            },
             log: self.log.reading(),
             load: LoadReading {
                 tcp_connections: sum(|stats| stats.tcp_open.get()),
@@ -209,7 +216,10 @@ fn views(snapshot: &Snapshot) -> Vec<ViewStatus> {
     let table = &snapshot.table;
     let view = |number: u32| ViewStatus {
         name: table.view(number).name.clone(),
-        networks: table.networks_of(number).map(|n| snapshot.directory.networks[n as usize].name.clone()).collect(),
+        networks: table
+            .networks_of(number)
+            .map(|n| snapshot.directory.networks[n as usize].name.clone())
+            .collect(),
         routes: table.routes_of(number).map(|route| route.label.clone()).collect(),
     };
     (0..table.views().len() as u32).map(view).collect()
@@ -250,14 +260,23 @@ fn own_zones(snapshot: &Snapshot) -> impl Iterator<Item = (String, ZoneFacts)> {
     snapshot.table.routes().filter(|spec| spec.visible != Visible::WhereForwarded).filter_map(|spec| {
         let Target::Zone(number) = spec.target else { return None };
         let zone = snapshot.zones[number as usize].zone();
-        let facts = ZoneFacts { origin: zone.origin().to_string(), serial: zone.serial(), records: zone.record_count() as u64 };
+        let facts = ZoneFacts {
+            origin: zone.origin().to_string(),
+            serial: zone.serial(),
+            records: zone.record_count() as u64,
+        };
         Some((spec.label.clone(), facts))
     })
 }
 
 fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
     own_zones(snapshot)
-        .map(|(name, zone)| ZoneStatus { name, origin: zone.origin, serial: zone.serial, records: zone.records })
+        .map(|(name, zone)| ZoneStatus {
+            name,
+            origin: zone.origin,
+            serial: zone.serial,
+            records: zone.records,
+        })
         .collect()
 }
 

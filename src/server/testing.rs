@@ -36,8 +36,12 @@ impl Street {
 /// If the configuration has errors: it is the test's own.
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 pub fn street(text: &str, folder: &Path) -> Street {
-    let loaded = config::load_text("test.toml", text, folder).map_err(|faults| config::diagnostic::render(&faults)).unwrap();
-    let built = build(&loaded.config, &Inventory::default()).map_err(|faults| config::diagnostic::render(&faults)).unwrap();
+    let loaded = config::load_text("test.toml", text, folder)
+        .map_err(|faults| config::diagnostic::render(&faults))
+        .unwrap();
+    let built = build(&loaded.config, &Inventory::default())
+        .map_err(|faults| config::diagnostic::render(&faults))
+        .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = Arc::clone(&built.snapshot.directory);
     let shared = Arc::new(Shared {

@@ -44,8 +44,9 @@ impl RData<'_> {
                 let primary = name(0)?;
                 let contact = name(primary.wire().len())?;
                 let at = primary.wire().len() + contact.wire().len();
-                let numbers: Option<Vec<String>> =
-                    (0..5).map(|n| u32_at(octets, at + 4 * n).ok().map(|number| number.to_string())).collect();
+                let numbers: Option<Vec<String>> = (0..5)
+                    .map(|n| u32_at(octets, at + 4 * n).ok().map(|number| number.to_string()))
+                    .collect();
                 format!("{primary} {contact} {}", numbers?.join(" "))
             }
             RType::TXT => strings(octets)?,

@@ -29,7 +29,10 @@ impl From<bool> for Mode {
 /// Runs the demo.
 pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
     if !conf.join("zones.toml").is_file() {
-        let reason = format!("There is no {}: run the demo in the repository, or name its conf/ with --conf.", conf.join("zones.toml").display());
+        let reason = format!(
+            "There is no {}: run the demo in the repository, or name its conf/ with --conf.",
+            conf.join("zones.toml").display()
+        );
         return Err(tell(reason));
     }
     let text = configuration(port);
@@ -44,7 +47,7 @@ pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
     });
     let _standins = _standins.map_err(tell)?;
     server::log_to_stderr("warn");
-    let server = Server::start(loaded.config, server::Origin::Memory).map_err(|fault| tell(fault.to_string()))?;
+    let server = Server::start(loaded.config, server::Origin::Memory).map_err(tell)?;
     say(&introduction(port));
     let questions = question::shipped();
     match mode {
@@ -61,7 +64,7 @@ pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
             for (question, answer) in question::shipped().iter().zip(answers) {
                 failures += usize::from(!question.report(port, &answer));
             }
-            server.stop();
+            server.stop().map_err(tell)?;
             if failures > 0 {
                 return Err(tell(format!("{failures} questions were answered otherwise")));
             }
@@ -72,7 +75,7 @@ pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
             }
             say("\nctrl-c ends it.\n");
             let ended = runtime.block_on(tokio::signal::ctrl_c());
-            server.stop();
+            server.stop().map_err(tell)?;
             ended.map_err(tell)?;
         }
     }
@@ -89,7 +92,11 @@ fn configuration(port: u16) -> String {
     );
     for (name, cidr, groups) in NETWORKS {
         let groups: Vec<String> = groups.iter().map(|group| format!("\"{group}\"")).collect();
-        let _ = write!(text, "[[network]]\nname = \"{name}\"\ncidr = [\"{cidr}\"]\ngroups = [{}]\n", groups.join(", "));
+        let _ = write!(
+            text,
+            "[[network]]\nname = \"{name}\"\ncidr = [\"{cidr}\"]\ngroups = [{}]\n",
+            groups.join(", ")
+        );
     }
     let server = |n: u16| format!("\"127.0.0.1:{}\"", port + n);
     let _ = write!(
@@ -100,7 +107,11 @@ fn configuration(port: u16) -> String {
         server(3)
     );
     for name in ["amazon-provided-dns", "public-dns"] {
-        let _ = write!(text, "[[upstream]]\nname = \"{name}\"\nservers = [{}]\nhealth-check = {{ query = \"amazonaws.com SOA\" }}\n", server(4));
+        let _ = write!(
+            text,
+            "[[upstream]]\nname = \"{name}\"\nservers = [{}]\nhealth-check = {{ query = \"amazonaws.com SOA\" }}\n",
+            server(4)
+        );
     }
     text
 }

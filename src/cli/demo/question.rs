@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::cli::say;
-use crate::wire::present::RData;
 use crate::wire::message::Message;
+use crate::wire::present::RData;
 use crate::wire::{Name, RType, rcode};
 
 /// One question.
@@ -35,7 +35,13 @@ pub(super) fn shipped() -> Vec<Question> {
             "internal-api-12345.ap-northeast-1.elb.amazonaws.com. 10.100.10.100",
             "split view: a VPC gets the internal load balancer, its address from AmazonProvidedDNS",
         ),
-        row(ONPREM, "api.technova.com", RType::A, "10.100.10.100", "split view: on-prem gets the address itself"),
+        row(
+            ONPREM,
+            "api.technova.com",
+            RType::A,
+            "10.100.10.100",
+            "split view: on-prem gets the address itself",
+        ),
         row(
             INTERNET,
             "api.technova.com",
@@ -51,13 +57,43 @@ pub(super) fn shipped() -> Vec<Question> {
             "0 0 9091 inventory.manufacturing.technova.local.",
             "Service Connect, below technova.local but served here",
         ),
-        row(MFG, "101.30.0.10.in-addr.arpa", RType::PTR, "inventory.manufacturing.technova.internal.", "its reverse name, made from the zone"),
+        row(
+            MFG,
+            "101.30.0.10.in-addr.arpa",
+            RType::PTR,
+            "inventory.manufacturing.technova.internal.",
+            "its reverse name, made from the zone",
+        ),
         row(MFG, "user.technova.local", RType::A, "192.168.10.21", "forwarded to the domain controllers"),
-        row(MFG, "rds.ap-northeast-1.amazonaws.com", RType::A, "10.100.30.21 10.100.31.21", "Manufacturing's own VPC endpoint"),
-        row(IOT, "rds.ap-northeast-1.amazonaws.com", RType::A, "198.51.100.11", "which IoT must not see: it gets the public address"),
+        row(
+            MFG,
+            "rds.ap-northeast-1.amazonaws.com",
+            RType::A,
+            "10.100.30.21 10.100.31.21",
+            "Manufacturing's own VPC endpoint",
+        ),
+        row(
+            IOT,
+            "rds.ap-northeast-1.amazonaws.com",
+            RType::A,
+            "198.51.100.11",
+            "which IoT must not see: it gets the public address",
+        ),
         row(MFG, "portal.technova.com", RType::A, "10.100.10.200", "the private answer for a public name"),
-        row(MFG, "www.technova.com", RType::A, "d123456.cloudfront.net. 203.0.113.20", "fall-through: not private, so the public answer"),
-        row(INTERNET, "inventory.manufacturing.technova.internal", RType::A, "REFUSED", "the internet sees technova.com only"),
+        row(
+            MFG,
+            "www.technova.com",
+            RType::A,
+            "d123456.cloudfront.net. 203.0.113.20",
+            "fall-through: not private, so the public answer",
+        ),
+        row(
+            INTERNET,
+            "inventory.manufacturing.technova.internal",
+            RType::A,
+            "REFUSED",
+            "the internet sees technova.com only",
+        ),
         row(NOBODY, "www.technova.com", RType::A, "REFUSED", "closed by default"),
         row(MFG, "1.1.168.192.in-addr.arpa", RType::PTR, "NXDOMAIN", "asked of the controllers"),
     ]
@@ -101,7 +137,8 @@ impl Question {
         if message.rcode != rcode::NOERROR || message.answer.is_empty() {
             return Ok(rcode::text(message.rcode).to_owned());
         }
-        let lines: Vec<String> = message.answer.iter().map(|r| RData { rtype: r.rtype, octets: r.rdata }.to_string()).collect();
+        let lines: Vec<String> =
+            message.answer.iter().map(|r| RData { rtype: r.rtype, octets: r.rdata }.to_string()).collect();
         Ok(lines.join(" "))
     }
 }
