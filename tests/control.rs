@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kakehashi::control::status::{RouteStatus, ServerStatus, UpstreamStatus, ZoneStatus};
-use kakehashi::control::{ControlServer, Status, StatusDocument};
+use kakehashi::control::{self, Running, Status, StatusDocument};
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -55,15 +55,14 @@ impl Status for Fake {
 struct Endpoint {
     address: SocketAddr,
     status: Arc<Fake>,
-    server: ControlServer,
+    server: Running,
 }
 
 fn start() -> Endpoint {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let status = Arc::new(Fake::default());
-    let server = ControlServer::start(vec![listener], Arc::clone(&status) as Arc<dyn Status>).unwrap();
-    Endpoint { address, status, server }
+    let server =
+        control::start("127.0.0.1:0".parse().unwrap(), Arc::clone(&status) as Arc<dyn Status>).unwrap();
+    Endpoint { address: server.address(), status, server }
 }
 
 impl Endpoint {

@@ -1,19 +1,22 @@
 //! The query log and the metrics as a server uses them: real threads, real files, a full disk, a pipe nobody reads.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)] // what the lab needs beside
+#[path = "lab/wait.rs"]
+mod wait;
+
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use kakehashi::observe::log::{Rotation, Target};
-use kakehashi::observe::process::ProcessReading;
 use kakehashi::observe::readings::{CacheReading, LogReading, ReloadReading, UpstreamReading, ZoneReading};
 use kakehashi::observe::registry::Exposition;
-use kakehashi::observe::{LogControl, Metrics, QueryLog, Readings, Recorder};
+use kakehashi::observe::{LogControl, Metrics, QueryLog, Readings, Recorder, process};
 use kakehashi::query::directory::NetworkName;
 use kakehashi::query::{Directory, Event, Path as QueryPath, Source, Transport};
 use kakehashi::wire::Name;
@@ -92,13 +95,9 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Waits for another thread, looking again and again; fails where it would hang.
+/// Waits for another thread.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < BOUND, "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait::until(what, BOUND, || done().then_some(()));
 }
 
 fn until_lines(control: &LogControl, count: u64) {
@@ -373,7 +372,7 @@ fn page() -> String {
         sums: &bench.metrics.sum(),
         readings: &readings(),
         directory: &directory("technova.internal"),
-        process: ProcessReading::read(),
+        process: process::read(),
         started: SystemTime::now(),
         version: "0.1.0",
     }

@@ -7,5 +7,5 @@ pub mod page;
 pub mod server;
 pub mod status;
 
-pub use server::ControlServer;
+pub use server::{Running, start};
 pub use status::{Status, StatusDocument};

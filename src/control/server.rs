@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -46,40 +46,35 @@ const DRAIN: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// The running endpoint. Dropping it stops it without waiting.
-pub struct ControlServer {
+pub struct Running {
+    address: SocketAddr,
     stop: watch::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl ControlServer {
-    /// Serves on listeners that are bound already.
-    pub fn start(listeners: Vec<StdListener>, status: Arc<dyn Status>) -> io::Result<ControlServer> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (stop, stopped) = watch::channel(());
-        let accepting = {
-            let _context = runtime.enter();
-            let desk = Arc::new(Desk { status, turn: Arc::default() });
-            let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
-            let mut accepting = Vec::new();
-            for listener in listeners {
-                listener.set_nonblocking(true)?;
-                let listener = TcpListener::from_std(listener)?;
-                accepting.push(accept(listener, Arc::clone(&slots), Arc::clone(&desk), stopped.clone()));
-            }
-            (accepting, slots)
-        };
-        let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
-            let (accepting, slots) = accepting;
-            runtime.block_on(async {
-                let tasks: Vec<_> = accepting.into_iter().map(tokio::spawn).collect();
-                for task in tasks {
-                    // It ends when it is told to; a panic in it is said by the panic itself.
-                    let _ = task.await;
-                }
-                let _ = timeout(DRAIN, slots.acquire_many(CONNECTIONS)).await;
-            });
-        })?;
-        Ok(ControlServer { stop, thread })
+/// Binds `address` and serves there.
+pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let listener = runtime.block_on(TcpListener::bind(address))?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(());
+    let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
+        let desk = Arc::new(Desk { status, turn: Arc::default() });
+        let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
+        runtime.block_on(async {
+            accept(&listener, &slots, &desk, stopped).await;
+            drop(listener);
+            // All slots are free when every connection has ended.
+            let _ = timeout(DRAIN, slots.acquire_many(CONNECTIONS)).await;
+        });
+    })?;
+    Ok(Running { address, stop, thread })
+}
+
+impl Running {
+    /// Where it listens; tells the port where any was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Takes no more connections, lets open ones end for a moment, and returns.
@@ -98,14 +93,14 @@ struct Desk {
 }
 
 async fn accept(
-    listener: TcpListener,
-    slots: Arc<Semaphore>,
-    desk: Arc<Desk>,
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    desk: &Arc<Desk>,
     mut stop: watch::Receiver<()>,
 ) {
     loop {
         let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
+            slot = Arc::clone(slots).acquire_owned() => slot,
             _ = stop.changed() => return,
         };
         let accepted = tokio::select! {
@@ -116,7 +111,7 @@ async fn accept(
         let Ok(slot) = slot else { return };
         match accepted {
             Ok((stream, _)) => {
-                let desk = Arc::clone(&desk);
+                let desk = Arc::clone(desk);
                 tokio::spawn(async move {
                     // Who is slower than this, or sends what is no HTTP, hears nothing more.
                     let _ = timeout(WHOLE_TIME, serve(stream, desk)).await;
