@@ -1,69 +1,25 @@
-//! The query log and the metrics as a server uses them: real threads, real files, a full disk, a pipe nobody reads.
+//! The query log as a server uses it: real threads, real files, a full disk, a pipe nobody reads.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+#[path = "observe/event.rs"]
+mod event;
+#[allow(dead_code)] // what the lab needs beside
+#[path = "lab/wait.rs"]
+mod wait;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
+use event::{directory, event, response};
 use kakehashi::observe::log::{Rotation, Target};
-use kakehashi::observe::process::ProcessReading;
-use kakehashi::observe::readings::{CacheReading, LogReading, ReloadReading, UpstreamReading, ZoneReading};
-use kakehashi::observe::registry::Exposition;
-use kakehashi::observe::{LogControl, Metrics, QueryLog, Readings, Recorder};
-use kakehashi::query::directory::NetworkName;
-use kakehashi::query::{Directory, Event, Path as QueryPath, Source, Transport};
-use kakehashi::wire::Name;
+use kakehashi::observe::readings::LogReading;
+use kakehashi::observe::{LogControl, Metrics, QueryLog, Recorder};
 use serde_json::Value;
 
 const BOUND: Duration = Duration::from_secs(10);
-
-fn directory(route: &str) -> Arc<Directory> {
-    Arc::new(Directory {
-        networks: vec![NetworkName {
-            name: "technova-mfg-prod-app".into(),
-            account_id: Some("123456789012".into()),
-            ..NetworkName::default()
-        }],
-        views: vec!["vpc".into()],
-        routes: vec![route.into()],
-        region: "ap-northeast-1".into(),
-        node: "kakehashi-1a".into(),
-        ..Directory::default()
-    })
-}
-
-/// A response that says nothing but its question.
-fn response(qname: &str) -> Vec<u8> {
-    let qname: Name = qname.parse().unwrap();
-    [&[0, 1, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0], qname.wire(), &[0, 1, 0, 1]].concat()
-}
-
-fn event(response: &[u8]) -> Event<'_> {
-    Event {
-        unix_micros: 1_612_461_115_000_042,
-        duration_micros: 17,
-        path: QueryPath {
-            client: "10.0.30.100:56067".parse().unwrap(),
-            local: "10.150.20.10:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        network: Some(0),
-        view: Some(0),
-        route: Some(0),
-        server: None,
-        source: Source::Zone,
-        qtype: 1,
-        rcode: 0,
-        dnssec_ok: false,
-        checking_disabled: false,
-        ede: None,
-        response,
-    }
-}
 
 struct Bench {
     metrics: Metrics,
@@ -92,13 +48,9 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Waits for another thread, looking again and again; fails where it would hang.
+/// Waits for another thread.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < BOUND, "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait::until(what, BOUND, || done().then_some(()));
 }
 
 fn until_lines(control: &LogControl, count: u64) {
@@ -339,105 +291,4 @@ fn lines_keep_the_names_of_the_snapshot_that_answered() {
         let qname = line["query_name"].as_str().unwrap().trim_end_matches('.');
         assert_eq!(line["kakehashi"]["route"], qname);
     }
-}
-
-fn readings() -> Readings {
-    let cache = CacheReading { hits: 85, misses: 15, evictions: 1, entries: 10, bytes: 3_100 };
-    Readings {
-        answer_cache: cache,
-        response_cache: cache,
-        upstreams: vec![UpstreamReading {
-            upstream: "onprem-dc".into(),
-            server: "192.168.1.10:53".parse().unwrap(),
-            up: true,
-            queries: 7,
-            failures: BTreeMap::from([("timeout", 1), ("servfail", 2)]),
-            latency: Some(Duration::from_micros(800)),
-            tcp_fallbacks: 1,
-            ignored_datagrams: 3,
-        }],
-        zones: vec![ZoneReading { zone: "tech\"nova\n".into(), serial: 2_026_112_301, records: 40 }],
-        reloads: ReloadReading { succeeded: 2, failed: 1, last_success: Some(SystemTime::now()) },
-        ..Readings::default()
-    }
-}
-
-fn page() -> String {
-    let bench = start(&Target::Off, 1 << 10, 2);
-    let bytes = response("a.example.");
-    for mut recorder in bench.recorders {
-        recorder.record(&event(&bytes));
-        recorder.record(&Event { rcode: 3, qtype: 65_280, duration_micros: 3_000_000, ..event(&bytes) });
-    }
-    Exposition {
-        sums: &bench.metrics.sum(),
-        readings: &readings(),
-        directory: &directory("technova.internal"),
-        process: ProcessReading::read(),
-        started: SystemTime::now(),
-        version: "0.1.0",
-    }
-    .text()
-}
-
-#[test]
-fn metrics_say_what_was_counted() {
-    let page = page();
-    for line in [
-        "kakehashi_queries_total{transport=\"udp\",family=\"ipv4\"} 4",
-        "kakehashi_queries_total{transport=\"tcp\",family=\"ipv6\"} 0",
-        "kakehashi_responses_total{rcode=\"NXDOMAIN\"} 2",
-        "kakehashi_answers_total{source=\"zone\"} 4",
-        "kakehashi_queries_by_type_total{type=\"A\"} 2",
-        "kakehashi_queries_by_type_total{type=\"other\"} 2",
-        "kakehashi_request_duration_seconds_bucket{source=\"zone\",le=\"0.00005\"} 2",
-        "kakehashi_request_duration_seconds_bucket{source=\"zone\",le=\"2\"} 2",
-        "kakehashi_request_duration_seconds_bucket{source=\"zone\",le=\"+Inf\"} 4",
-        "kakehashi_request_duration_seconds_sum{source=\"zone\"} 6.000034",
-        "kakehashi_route_queries_total{route=\"technova.internal\"} 4",
-        "kakehashi_network_queries_total{network=\"technova-mfg-prod-app\",account_id=\"123456789012\"} 4",
-        "kakehashi_cache_hits_total{cache=\"answer\"} 85",
-        "kakehashi_upstream_up{upstream=\"onprem-dc\",server=\"192.168.1.10:53\"} 1",
-        "kakehashi_upstream_latency_seconds{upstream=\"onprem-dc\",server=\"192.168.1.10:53\"} 0.0008",
-        "kakehashi_zone_serial{zone=\"tech\\\"nova\\n\"} 2026112301",
-        "kakehashi_reloads_total{result=\"failure\"} 1",
-        "kakehashi_build_info{version=\"0.1.0\"} 1",
-    ] {
-        assert!(page.lines().any(|have| have == line), "{line}\n{page}");
-    }
-}
-
-#[test]
-fn every_sample_has_a_type_and_a_help() {
-    let page = page();
-    let words = |kind: &str| -> Vec<String> {
-        let lines = page.lines().filter_map(|line| line.strip_prefix(kind));
-        lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
-    };
-    let (helps, types) = (words("# HELP "), words("# TYPE "));
-    assert_eq!(helps, types);
-    assert!(types.len() > 30);
-    for sample in page.lines().filter(|line| !line.starts_with('#')) {
-        let name = sample.split(['{', ' ']).next().unwrap();
-        let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
-        assert!(types.iter().any(|known| known == name || Some(known.as_str()) == base), "{sample}");
-    }
-}
-
-#[test]
-fn promtool_has_nothing_to_say() {
-    let Ok(mut promtool) = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-    else {
-        eprintln!("promtool is not installed: not checked");
-        return;
-    };
-    promtool.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(output.status.success() && said.concat().is_empty(), "{said:?}");
 }

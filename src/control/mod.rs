@@ -1,1 +1,11 @@
-//! (room: control)
+//! The HTTP endpoint for people and monitoring: metrics, health, readiness, status. Read-only, bounded, apart from DNS.
+//!
+//! It has a thread and a runtime of its own ([`server`]) and knows only what a [`Status`] tells it ([`page`] turns that
+//! into responses), so whatever is done to it, queries are answered by others.
+
+pub mod page;
+pub mod server;
+pub mod status;
+
+pub use server::{Running, start};
+pub use status::{Status, StatusDocument};

@@ -24,21 +24,18 @@ pub struct ProcessReading {
 /// its timer does.
 const TICKS: f64 = 100.0;
 
-impl ProcessReading {
-    /// Reads /proc/self. Works under systemd's `ProcSubset=pid`.
-    pub fn read() -> ProcessReading {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let kib = |key| field(&status, key).map(|kib| kib * 1024);
-        ProcessReading {
-            cpu_seconds: fs::read_to_string("/proc/self/stat").ok().and_then(|stat| cpu_seconds(&stat)),
-            resident_bytes: kib("VmRSS:"),
-            virtual_bytes: kib("VmSize:"),
-            threads: field(&status, "Threads:"),
-            open_fds: fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64),
-            max_fds: fs::read_to_string("/proc/self/limits")
-                .ok()
-                .and_then(|limits| field(&limits, "Max open files")),
-        }
+/// Reads /proc/self; systemd's `ProcSubset=pid` leaves all of it.
+pub fn read() -> ProcessReading {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let kib = |key| field(&status, key).map(|kib| kib * 1024);
+    ProcessReading {
+        cpu_seconds: fs::read_to_string("/proc/self/stat").ok().and_then(|stat| cpu_seconds(&stat)),
+        resident_bytes: kib("VmRSS:"),
+        virtual_bytes: kib("VmSize:"),
+        threads: field(&status, "Threads:"),
+        open_fds: fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64),
+        max_fds: field(&limits, "Max open files"),
     }
 }
 
@@ -72,7 +69,7 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_threads_and_descriptors() {
-        let process = ProcessReading::read();
+        let process = read();
         assert!(process.resident_bytes > Some(0) && process.virtual_bytes > process.resident_bytes);
         assert!(process.threads > Some(0) && process.open_fds > Some(0) && process.max_fds > Some(0));
         assert!(process.cpu_seconds.is_some());

@@ -1,0 +1,180 @@
+//! The thread that serves the pages: hyper's HTTP/1 on a small runtime, everything about it bounded.
+//!
+//! One request a connection, a deadline for each, so many connections at once; costly pages take turns and leave the
+//! processor alone between them. Whoever floods this port waits in the kernel's queue, and DNS does not notice.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use super::page::{Page, Reply};
+use super::status::Status;
+
+/// Connections at once.
+const CONNECTIONS: u32 = 64;
+/// The request line and all headers.
+const HEAD: usize = 8 << 10;
+/// Headers.
+const HEADERS: usize = 64;
+/// hyper's buffers for a connection.
+const BUFFER: usize = 16 << 10;
+/// From the connection to the end of the request's head.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+/// From the connection to the end of the response, however slowly its client reads.
+const WHOLE_TIME: Duration = Duration::from_secs(15);
+/// What is read, and for how long, of a request that was answered before its end: a reset would lose the answer.
+const LINGER: (usize, Duration) = (64 << 10, Duration::from_millis(500));
+/// Costly pages may take one part of the processor's time in so many.
+const SHARE: u32 = 5;
+/// What open connections get when the server stops.
+const DRAIN: Duration = Duration::from_millis(100);
+/// The pause when no connection can be taken for want of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// The running endpoint. Dropping it stops it without waiting.
+pub struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Binds `address` and serves there.
+pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let listener = runtime.block_on(TcpListener::bind(address))?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(());
+    let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
+        let desk = Arc::new(Desk { status, turn: Arc::default() });
+        let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
+        runtime.block_on(async {
+            accept(&listener, &slots, &desk, stopped).await;
+            drop(listener);
+            // All slots are free when every connection has ended.
+            let _ = timeout(DRAIN, slots.acquire_many(CONNECTIONS)).await;
+        });
+    })?;
+    Ok(Running { address, stop, thread })
+}
+
+impl Running {
+    /// Where it listens; tells the port where any was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, lets open ones end for a moment, and returns.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the control thread panicked");
+        }
+    }
+}
+
+/// What every connection needs.
+struct Desk {
+    status: Arc<dyn Status>,
+    turn: Arc<Mutex<()>>,
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    desk: &Arc<Desk>,
+    mut stop: watch::Receiver<()>,
+) {
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(slots).acquire_owned() => slot,
+            _ = stop.changed() => return,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        // The semaphore is never closed.
+        let Ok(slot) = slot else { return };
+        match accepted {
+            Ok((stream, _)) => {
+                let desk = Arc::clone(desk);
+                tokio::spawn(async move {
+                    // Who is slower than this, or sends what is no HTTP, hears nothing more.
+                    let _ = timeout(WHOLE_TIME, serve(stream, desk)).await;
+                    drop(slot);
+                });
+            }
+            Err(_) => sleep(ACCEPT_AGAIN).await,
+        }
+    }
+}
+
+/// Answers one request, whatever else its client sends.
+async fn serve(stream: TcpStream, desk: Arc<Desk>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let desk = Arc::clone(&desk);
+        Box::pin(async move { Ok::<_, Infallible>(desk.reply(&request).await) })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .keep_alive(false)
+        .max_headers(HEADERS)
+        .max_header_size(HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    // hyper writes its own 400 or 431 before it gives an error, so both ends are closed alike.
+    let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    linger(connection.into_parts().io.into_inner()).await;
+}
+
+/// Closes our side, then reads on a little: closing with octets unread resets the connection, and a reset may overtake
+/// the response.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let (mut left, time) = LINGER;
+    let mut waste = [0; 4 << 10];
+    let _ = timeout(time, async {
+        while let Ok(length @ 1..) = stream.read(&mut waste).await {
+            left = left.saturating_sub(length);
+            if left == 0 {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+impl Desk {
+    async fn reply(&self, request: &Request<Incoming>) -> Reply {
+        let page = Page::of(request.method(), request.uri().path());
+        if !page.is_costly() {
+            return page.reply(self.status.as_ref());
+        }
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let begin = Instant::now();
+        let reply = page.reply(self.status.as_ref());
+        let rest = begin.elapsed() * (SHARE - 1);
+        tokio::spawn(async move {
+            sleep(rest).await;
+            drop(turn);
+        });
+        reply
+    }
+}

@@ -1,0 +1,154 @@
+//! What the endpoint can say, and the document behind `/api/status`. Field names are an interface: scripts read them.
+
+use serde::Serialize;
+
+/// Who knows the answers.
+pub trait Status: Send + Sync {
+    /// The metrics in Prometheus's text format.
+    fn metrics(&self) -> String;
+    /// Whether queries can be answered; if not, why not, one reason a line.
+    fn ready(&self) -> Result<(), Vec<String>>;
+    /// The state of everything.
+    fn status(&self) -> StatusDocument;
+}
+
+/// The state of everything.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct StatusDocument {
+    /// This program's version.
+    pub version: String,
+    /// The node's name.
+    pub node: String,
+    /// Since the start.
+    pub uptime_seconds: u64,
+    /// UDP workers.
+    pub workers: usize,
+    /// The configuration in force.
+    pub configuration: ConfigurationStatus,
+    /// Every view.
+    pub views: Vec<ViewStatus>,
+    /// Every route, in the order of the configuration.
+    pub routes: Vec<RouteStatus>,
+    /// Every zone.
+    pub zones: Vec<ZoneStatus>,
+    /// Every upstream group.
+    pub upstreams: Vec<UpstreamStatus>,
+    /// Both caches.
+    pub caches: Vec<CacheStatus>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ConfigurationStatus {
+    /// The main file.
+    pub file: String,
+    /// When it was loaded, RFC 3339.
+    pub loaded: String,
+    /// The last reload, if there was one.
+    pub last_reload: Option<ReloadStatus>,
+}
+
+/// A reload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReloadStatus {
+    /// What came of it.
+    pub result: ReloadResult,
+    /// When, RFC 3339.
+    pub time: String,
+    /// Why it failed; nothing when it did not.
+    pub reasons: Vec<String>,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadResult {
+    /// It took effect.
+    Success,
+    /// The configuration before it is still in force.
+    Failure,
+}
+
+/// A view.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ViewStatus {
+    /// Its name.
+    pub name: String,
+    /// The networks that share it.
+    pub networks: Vec<String>,
+    /// The labels of its routes, in the order of their matching.
+    pub routes: Vec<String>,
+}
+
+/// A route.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RouteStatus {
+    /// Its label, as in logs and metrics.
+    pub label: String,
+    /// Its domain.
+    pub domain: String,
+    /// `zone`, `forward`, `recurse`, `refuse`.
+    pub kind: String,
+    /// The zone's label or the upstream's name; nothing for the others.
+    pub target: Option<String>,
+    /// Groups and networks.
+    pub visible_to: Vec<String>,
+    /// Queries that it answered.
+    pub queries: u64,
+}
+
+/// A zone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ZoneStatus {
+    /// Its label.
+    pub name: String,
+    /// Its apex.
+    pub origin: String,
+    /// Its SOA's serial.
+    pub serial: u32,
+    /// How many records it has.
+    pub records: u64,
+}
+
+/// An upstream group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct UpstreamStatus {
+    /// Its name.
+    pub name: String,
+    /// Its servers, backups behind the others.
+    pub servers: Vec<ServerStatus>,
+}
+
+/// An upstream server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ServerStatus {
+    /// Its address.
+    pub address: String,
+    /// `up`, `down`, `unknown`.
+    pub state: String,
+    /// Whether it serves only when no other is up.
+    pub backup: bool,
+    /// Its smoothed time to answer, once known.
+    pub latency_ms: Option<f64>,
+    /// Queries sent.
+    pub queries: u64,
+    /// Queries without a usable answer.
+    pub failures: u64,
+}
+
+/// A cache.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CacheStatus {
+    /// `answer` or `response`.
+    pub name: String,
+    /// Entries now.
+    pub entries: u64,
+    /// Octets now.
+    pub bytes: u64,
+    /// Octets at most.
+    pub capacity_bytes: u64,
+    /// Questions that it answered.
+    pub hits: u64,
+    /// Questions that it did not.
+    pub misses: u64,
+}
