@@ -1,7 +1,7 @@
 //! From start to stop: sockets, workers, log, health checks, HTTP; and the signals in between.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use super::status::{Reloads, Show};
 use crate::cache::answer::PublishedCounts;
 use crate::cache::{Flights, ResponseCache};
 use crate::config::{self, Config, Diagnostic, LogTarget};
-use crate::control::ControlServer;
+use crate::control;
 use crate::exchange::Exchange;
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
@@ -79,7 +79,7 @@ pub struct Server {
     listening: Listening,
     log: QueryLog,
     probing: Probing,
-    control: Option<ControlServer>,
+    control: Option<control::Running>,
     reloads: Arc<Mutex<Reloads>>,
 }
 
@@ -102,7 +102,6 @@ impl Server {
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let probing = Probing::start()?;
-        let http = config.listen.http.map(bind_http).transpose()?;
         let make = factory(&config, &shared, &metrics, lanes, &counts);
         let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
         probing.watch(&built.inventory);
@@ -118,8 +117,11 @@ impl Server {
             started,
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
         };
-        let control = match http {
-            Some(listener) => Some(ControlServer::start(vec![listener], Arc::new(show))?),
+        let control = match config.listen.http {
+            Some(address) => {
+                let cannot = |fault| Fault::Control { address, fault };
+                Some(control::start(address, Arc::new(show)).map_err(cannot)?)
+            }
             None => None,
         };
         for address in listening.addresses() {
@@ -308,10 +310,6 @@ fn say_what_waits_for_a_restart(before: &Config, after: &Config) {
     for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{what} changed: takes effect at the next restart");
     }
-}
-
-fn bind_http(address: SocketAddr) -> Result<TcpListener, Fault> {
-    TcpListener::bind(address).map_err(|fault| Fault::Control { address, fault })
 }
 
 fn default_workers() -> usize {

@@ -52,7 +52,7 @@ impl Status for Show {
             sums: &self.metrics.sum(),
             readings: &self.readings(&snapshot),
             directory: &snapshot.directory,
-            process: process::ProcessReading::read(),
+            process: process::read(),
             started: self.started,
             version: env!("CARGO_PKG_VERSION"),
         }
