@@ -188,9 +188,7 @@ fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (
                 }
                 Asked::Refused => {
                     open = false;
-                    if next.is_none() {
-                        next = Some(Next::End(refusal(Failure::RefusedByRule)));
-                    }
+                    next = Some(Next::End(refusal(Failure::RefusedByRule)));
                     (Fate::Won, "refused by rule".into())
                 }
             }

@@ -63,10 +63,7 @@ pub(super) async fn step(
             continue;
         }
         let (mut response, mut verdict) = match spec.target {
-            Target::Refuse => match passed {
-                Some(_) => break,
-                None => return Ok(failed(trace, route, Failure::RefusedByRule)),
-            },
+            Target::Refuse => return Ok(failed(trace, route, Failure::RefusedByRule)),
             Target::Zone(zone) => ask_zone(&snapshot.zones[zone as usize], name, question, trace),
             Target::Forward(_) | Target::Recurse if !question.recursion_desired => {
                 return Ok(match below_a_cut.or(passed) {

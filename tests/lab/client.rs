@@ -166,7 +166,11 @@ fn text(record: &Record) -> String {
         RData::TXT(txt) => txt.txt_data.iter().map(|part| String::from_utf8_lossy(part)).collect(),
         data => data.to_string().to_lowercase(),
     };
-    format!("{} {rdata}", record.record_type())
+    match record.record_type() {
+        // RFC 3597 §5
+        RecordType::Unknown(number) => format!("TYPE{number} {rdata}"),
+        known => format!("{known} {rdata}"),
+    }
 }
 
 /// Why there is no response to look at.
