@@ -2,7 +2,7 @@
 //! upstreams with CNAME chains across all of them; a worker whose caches are warm from every client's questions must
 //! answer each client exactly as one that has never seen another question.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::format_push_string, clippy::option_option)]
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -212,7 +212,7 @@ fn zone(number: usize, route: &RouteCase) -> String {
         }
         match route.content[at] {
             Some(Some(alias)) if owner != origin => {
-                text += &format!("{owner} 60 IN CNAME {}.\n", NAMES[alias])
+                text += &format!("{owner} 60 IN CNAME {}.\n", NAMES[alias]);
             }
             Some(_) => text += &format!("{owner} 60 IN A 100.65.{number}.{at}\n"),
             None => {}

@@ -141,7 +141,10 @@ fn as_of_now(
         (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
         _ => None,
     };
-    let age = cached.age(worker.now().monotonic);
+    let now = worker.now().monotonic;
+    let age = cached.age(now);
+    let tick = now.saturating_sub(cached.stored).subsec_nanos();
+    trace.tick = trace.tick.max(Duration::from_nanos(u64::from(tick)));
     let mut outcome = cached.outcome.clone();
     match &mut outcome {
         Ok(response) => response.map_ttl(|ttl| ttl.saturating_sub(age)),

@@ -233,7 +233,9 @@ fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>,
     };
     let ttls = worker.scratch.borrow();
     let finished = Finished { wire, ttls: &ttls, turn, ttl, least, stamps: trace.stamps.clone(), origin };
-    worker.answers.borrow_mut().put(&key, worker.now().monotonic, finished);
+    // Its seconds begin when those of the cached response do, or a TTL would go up from one worker to the next.
+    let stored = worker.now().monotonic.saturating_sub(trace.tick);
+    worker.answers.borrow_mut().put(&key, stored, finished);
 }
 
 fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Option<u16>, out: &[u8]) {

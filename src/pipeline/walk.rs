@@ -44,6 +44,8 @@ pub(super) struct Trace {
     pub all_zones: bool,
     /// The least time for which a layer that had no such name may be taken at its word.
     pub negative: Option<Duration>,
+    /// How far the oldest second of what was cached has gone: the next tick of its TTLs comes that much earlier.
+    pub tick: Duration,
 }
 
 impl Trace {
@@ -62,6 +64,7 @@ impl Default for Trace {
             stamps: SmallVec::new(),
             all_zones: true,
             negative: None,
+            tick: Duration::ZERO,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Address for u128 {
 impl<T: Address> Intervals<T> {
     fn new(mut ranges: Vec<(T, T, u32)>) -> Intervals<T> {
         // Outer before inner: prefixes nest or are apart, so a stack of the open ones is enough.
-        ranges.sort_by(|a, b| (a.0, std::cmp::Reverse(a.1)).cmp(&(b.0, std::cmp::Reverse(b.1))));
+        ranges.sort_by_key(|(first, last, _)| (*first, std::cmp::Reverse(*last)));
         ranges.dedup_by(|later, first| (later.0, later.1) == (first.0, first.1));
         let mut intervals = Intervals { starts: Vec::new(), owners: Vec::new() };
         let mut open: Vec<(T, u32)> = Vec::new();
@@ -144,14 +144,14 @@ mod tests {
         ) {
             let mut prefixes: Vec<(IpNet, u32)> = Vec::new();
             for (n, (a, b, length)) in nets.into_iter().enumerate() {
-                let net = IpNet::new(IpAddr::from([10 | (a & 1), b, a, 0]), length).unwrap().trunc();
+                let net = IpNet::new(IpAddr::from([0x0a | (a & 1), b, a, 0]), length).unwrap().trunc();
                 if !prefixes.iter().any(|(other, _)| *other == net) {
                     prefixes.push((net, n as u32));
                 }
             }
             let table = NetworkTable::new(prefixes.clone());
             for (a, b, c) in probes {
-                let address = IpAddr::from([10 | (a & 1), b, a, c]);
+                let address = IpAddr::from([0x0a | (a & 1), b, a, c]);
                 let naive = prefixes.iter().filter(|(net, _)| net.contains(&address)).max_by_key(|(net, _)| net.prefix_len());
                 prop_assert_eq!(table.find(address), naive.map(|(_, n)| *n));
             }

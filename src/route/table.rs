@@ -151,7 +151,7 @@ impl RouteTable {
         RouteTable {
             networks: NetworkTable::new(prefixes),
             view_of_network: computed.view_of_network,
-            views: computed.views,
+            views: computed.all,
             routes: routes
                 .into_iter()
                 .zip(computed.audience_of_route)

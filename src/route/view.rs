@@ -38,7 +38,7 @@ impl View {
 pub(super) struct Views {
     pub audience_of_route: Vec<u32>,
     pub view_of_network: Vec<u32>,
-    pub views: Vec<View>,
+    pub all: Vec<View>,
 }
 
 /// Computes the views of networks (each its name and groups) over routes.
@@ -63,7 +63,7 @@ pub(super) fn compute(networks: &[Vec<String>], routes: &[RouteSpec]) -> Views {
             Visible::Everyone => everyone.push(number),
             Visible::WhereForwarded => where_forwarded.push(number),
             Visible::To(labels) => {
-                labels.iter().for_each(|label| by_label.entry(label).or_default().push(number))
+                labels.iter().for_each(|label| by_label.entry(label).or_default().push(number));
             }
         }
     }
@@ -93,7 +93,7 @@ pub(super) fn compute(networks: &[Vec<String>], routes: &[RouteSpec]) -> Views {
         views[view as usize].networks += 1;
         view_of_network.push(view);
     }
-    Views { audience_of_route, view_of_network, views }
+    Views { audience_of_route, view_of_network, all: views }
 }
 
 fn name(labels: &BTreeSet<&str>) -> String {

@@ -89,7 +89,7 @@ impl Status for Show {
             views: views(&snapshot),
             routes: routes(&snapshot, &sums.routes),
             zones: zones(&snapshot),
-            upstreams: snapshot.groups.iter().map(|group| upstream(group.status())).collect(),
+            upstreams: snapshot.groups.iter().map(|group| upstream(&group.status())).collect(),
             caches: self.caches(),
         }
     }
@@ -200,7 +200,7 @@ fn failures(server: &upstream::ServerStatus) -> BTreeMap<&'static str, u64> {
     ])
 }
 
-fn upstream(group: upstream::GroupStatus) -> UpstreamStatus {
+fn upstream(group: &upstream::GroupStatus) -> UpstreamStatus {
     let servers = group.servers.iter().map(|server| ServerStatus {
         address: server.address.to_string(),
         state: server.health.state.text().into(),

@@ -39,13 +39,14 @@ pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
     let loaded = config::load_text("demo.toml", &text, conf).map_err(|faults| super::check::show(&faults))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(tell)?;
     let dc = |n: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port + n));
-    let _standins = runtime.block_on(async {
+    let standins = runtime.block_on(async {
         Ok::<_, String>([
             standin::start(&[dc(1), dc(2), dc(3)], standin::CONTROLLER).await?,
             standin::start(&[dc(4)], standin::AMAZON).await?,
         ])
     });
-    let _standins = _standins.map_err(tell)?;
+    // They serve for as long as they are held.
+    let _standins = standins.map_err(tell)?;
     server::log_to_stderr("warn");
     let server = Server::start(loaded.config, server::Origin::Memory).map_err(tell)?;
     say(&introduction(port));
