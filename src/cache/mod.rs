@@ -5,9 +5,11 @@
 //! [`flight`]: who is asking that already?
 
 pub mod answer;
+pub mod count;
 pub mod flight;
 pub mod response;
 
 pub use answer::AnswerCache;
+pub use count::{Counts, PublishedCounts};
 pub use flight::{Flight, Flights};
 pub use response::{Cached, ResponseCache, ResponseKey};

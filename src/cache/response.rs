@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use moka::Expiry;
 use moka::sync::Cache;
 
+use super::count::Counts;
 use crate::query::{Failure, Response};
 use crate::wire::{Ede, NameRef, RType};
 
@@ -127,8 +128,8 @@ impl ResponseCache {
     }
 
     /// What it did so far and what it holds; moka's own figures, exact after its next maintenance.
-    pub fn counts(&self) -> super::answer::Counts {
-        super::answer::Counts {
+    pub fn counts(&self) -> Counts {
+        Counts {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             evictions: 0,

@@ -17,12 +17,6 @@ pub(super) enum Strictness {
     Warnings,
 }
 
-impl From<bool> for Strictness {
-    fn from(strict: bool) -> Strictness {
-        if strict { Strictness::Warnings } else { Strictness::Errors }
-    }
-}
-
 /// Checks a configuration with its zones.
 pub(super) fn configuration(path: &Path, strictness: Strictness) -> Done {
     let loaded = config::load(path).map_err(|faults| show(&faults))?;

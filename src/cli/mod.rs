@@ -108,7 +108,10 @@ fn rtype(text: &str) -> Result<RType, String> {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve { config } => serve::run(&config),
-        Command::Check { config, strict } => check::configuration(&config, strict.into()),
+        Command::Check { config, strict } => check::configuration(
+            &config,
+            if strict { check::Strictness::Warnings } else { check::Strictness::Errors },
+        ),
         Command::CheckZone { origin, file } => check::zone(&origin, &file),
         Command::Explain { config, client, name, qtype, json } => explain::run(
             &config,
@@ -117,7 +120,9 @@ pub fn run() -> ExitCode {
             qtype,
             if json { explain::Form::Json } else { explain::Form::Text },
         ),
-        Command::Demo { conf, port, once } => demo::run(&conf, port, once.into()),
+        Command::Demo { conf, port, once } => {
+            demo::run(&conf, port, if once { demo::Mode::Once } else { demo::Mode::Serve })
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "kakehashi", &mut std::io::stdout());
             Ok(())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::life::Origin;
-use crate::cache::answer::{Counts, PublishedCounts};
+use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
     CacheStatus, ConfigurationStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus, StatusDocument,

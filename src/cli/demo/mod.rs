@@ -20,12 +20,6 @@ pub(super) enum Mode {
     Once,
 }
 
-impl From<bool> for Mode {
-    fn from(once: bool) -> Mode {
-        if once { Mode::Once } else { Mode::Serve }
-    }
-}
-
 /// Runs the demo.
 pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
     if !conf.join("zones.toml").is_file() {
