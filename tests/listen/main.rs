@@ -1,0 +1,174 @@
+//! Listening, on real sockets: what goes in comes out once, from the right address, and nobody waits for anybody else.
+#![allow(clippy::unwrap_used)]
+
+mod cap;
+mod connection;
+mod datagram;
+mod life;
+
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kakehashi::listen::{Admit, ListenConfig, Listening, Service, Stats, start};
+use kakehashi::query::{Now, Path};
+use tokio::sync::Semaphore;
+
+/// Longer than anything here takes; a test that gets here has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the thirteenth octet of a query asks of the echo.
+mod ask {
+    pub const NOW: u8 = b'n';
+    pub const LATER: u8 = b'l';
+    /// When the gate lets it through.
+    pub const GATED: u8 = b'g';
+    pub const SILENCE: u8 = b's';
+    pub const PANIC: u8 = b'p';
+    pub const LATE_PANIC: u8 = b'q';
+}
+
+/// Sends back what it gets, with QR set; what it refuses has RCODE 5.
+struct Echo {
+    gate: Arc<Semaphore>,
+}
+
+impl Service for Echo {
+    fn admit(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) -> Admit {
+        match packet.get(12) {
+            Some(&ask::NOW) => {
+                out.extend_from_slice(packet);
+                out[2] |= 0x80;
+                Admit::Reply
+            }
+            Some(&ask::PANIC) => panic!("as asked"),
+            Some(&(ask::LATER | ask::GATED | ask::LATE_PANIC)) => Admit::Resolve,
+            _ => Admit::Drop,
+        }
+    }
+
+    async fn resolve(self: Rc<Self>, packet: Box<[u8]>, _: Path, _: Now) -> Option<Vec<u8>> {
+        match packet[12] {
+            ask::GATED => self.gate.acquire().await.unwrap().forget(),
+            ask::LATE_PANIC => panic!("as asked"),
+            _ => tokio::task::yield_now().await,
+        }
+        let mut reply = packet.into_vec();
+        reply[2] |= 0x80;
+        Some(reply)
+    }
+
+    fn overloaded(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) {
+        out.extend_from_slice(packet);
+        out[2] |= 0x80;
+        out[3] = 5;
+    }
+
+    fn batch_done(&self) {}
+}
+
+struct Server {
+    listening: Listening,
+    gate: Arc<Semaphore>,
+}
+
+impl Server {
+    fn start(config: &ListenConfig) -> Server {
+        let gate = Arc::new(Semaphore::new(0));
+        let shared = gate.clone();
+        let make = move |_| Rc::new(Echo { gate: shared.clone() });
+        Server { listening: start(config, Vec::new(), make).unwrap(), gate }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listening.addresses()[0]
+    }
+
+    fn udp(&self) -> UdpSocket {
+        udp_to(self.address())
+    }
+
+    fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    fn sum(&self, count: impl Fn(&Stats) -> u64) -> u64 {
+        self.listening.stats().iter().map(|stats| count(stats)).sum()
+    }
+
+    /// Waits until the workers have come to this.
+    fn until(&self, what: &str, holds: impl Fn(&Server) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+            thread::yield_now();
+        }
+    }
+
+    fn stop(self) {
+        self.listening.stop();
+        self.listening.join().unwrap();
+    }
+}
+
+fn config(address: &str) -> ListenConfig {
+    ListenConfig { dns: vec![address.parse().unwrap()], workers: 1, ..ListenConfig::default() }
+}
+
+fn loopback() -> ListenConfig {
+    config("127.0.0.1:0")
+}
+
+fn udp_to(server: SocketAddr) -> UdpSocket {
+    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).unwrap();
+    socket.connect(server).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn query(id: u16, ask: u8) -> Vec<u8> {
+    let mut packet = vec![0; 17];
+    packet[..2].copy_from_slice(&id.to_be_bytes());
+    packet[12] = ask;
+    packet
+}
+
+fn framed(id: u16, ask: u8) -> Vec<u8> {
+    let packet = query(id, ask);
+    [&(packet.len() as u16).to_be_bytes()[..], &packet].concat()
+}
+
+/// The ID and the RCODE of a reply.
+fn read_reply(packet: &[u8]) -> (u16, u8) {
+    assert_eq!(packet[2] & 0x80, 0x80, "a response");
+    (u16::from_be_bytes([packet[0], packet[1]]), packet[3] & 0xF)
+}
+
+fn receive(socket: &UdpSocket) -> (u16, u8) {
+    let mut buffer = [0; 4096];
+    let length = socket.recv(&mut buffer).unwrap();
+    read_reply(&buffer[..length])
+}
+
+fn read(stream: &mut TcpStream) -> (u16, u8) {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut packet = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut packet).unwrap();
+    read_reply(&packet)
+}
+
+/// Waits for the server to close; anything that it says before is a failure.
+fn is_closed(stream: &mut TcpStream) {
+    match stream.read(&mut [0; 512]) {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+}
