@@ -5,8 +5,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
+use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
@@ -21,6 +23,9 @@ const DRAWS: usize = 5;
 /// How many datagrams that are not the response we put up with. A forger needs tens of thousands; a confused server or
 /// a late duplicate, a few.
 const MOST_IGNORED: usize = 200;
+
+/// What wakes us: a datagram, or the news that nobody listens, which comes alone.
+const AWAITED: Interest = Interest::READABLE.add(Interest::ERROR);
 
 pub(super) async fn exchange(exchange: &Exchange, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
     let id = exchange.draw_id()?;
@@ -42,13 +47,14 @@ async fn receive(
     socket: &tokio::net::UdpSocket,
 ) -> Result<Message, ExchangeError> {
     for _ in 0..MOST_IGNORED {
+        // Not tokio's own call, which asks nothing of the kernel while only an error is there.
         let read = || {
             exchange.with(|scratch| {
-                let length = socket.try_recv(&mut scratch.datagram)?;
+                let length = recv(socket.as_raw_fd(), &mut scratch.datagram, MsgFlags::empty())?;
                 Ok(accept(attempt.query, id, &scratch.datagram[..length]))
             })
         };
-        if let Ok(message) = socket.async_io(Interest::READABLE, read).await.map_err(network)? {
+        if let Ok(message) = socket.async_io(AWAITED, read).await.map_err(network)? {
             return Ok(message);
         }
         attempt.ignored.fetch_add(1, Ordering::Relaxed);

@@ -1,1 +1,221 @@
-//! (room: upstream)
+//! Forwarding: a question to a group of servers, one believable response back.
+//!
+//! [`Group::ask`] chooses the order ([`order`]), runs the tries ([`race`]; one server's part is in [`attempt`]) and cuts the
+//! response down to what the servers may speak of ([`scrub`]). It caches nothing, joins no equal questions and follows no
+//! alias out of the domain: the pipeline does.
+
+mod attempt;
+pub mod itinerary;
+pub mod order;
+mod race;
+pub mod scrub;
+pub mod server;
+pub mod status;
+
+pub use crate::exchange::Ask;
+pub use order::{Balance, Role};
+pub use server::Server;
+pub use status::{GroupStatus, ServerStatus};
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::exchange::Exchange;
+use crate::health::{Judge, Probe, Prober, Rules};
+use crate::query::{Failure, Now, Response};
+use crate::wire::{Ede, Name, RType};
+
+/// What a group shall be.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Servers, asked as `balance` says.
+    pub primaries: Vec<SocketAddr>,
+    /// Servers for when no primary is left.
+    pub backups: Vec<SocketAddr>,
+    /// How queries are spread.
+    pub balance: Balance,
+    /// Whence IPv4 servers are asked, where routing shall not choose.
+    pub source_v4: Option<Ipv4Addr>,
+    /// Whence IPv6 servers are asked, where routing shall not choose.
+    pub source_v6: Option<Ipv6Addr>,
+    /// How long a server may be silent before the next is asked beside it.
+    pub try_timeout: Duration,
+    /// How long all of it may take.
+    pub deadline: Duration,
+    /// How its servers are watched.
+    pub check: Check,
+}
+
+/// How servers are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// Only by what becomes of clients' queries.
+    Off,
+    /// By asking for this.
+    Query {
+        /// QNAME.
+        qname: Name,
+        /// QTYPE.
+        qtype: RType,
+        /// From one probe to the next.
+        interval: Duration,
+        /// Failures in a row that take a server down.
+        fall: u8,
+        /// Successes in a row that bring it back.
+        rise: u8,
+    },
+}
+
+/// Servers that answer for the same domains. Shared by all workers.
+#[derive(Debug)]
+pub struct Group {
+    spec: Spec,
+    servers: Vec<Arc<Server>>,
+    turn: AtomicUsize,
+    counts: status::GroupCounts,
+}
+
+/// A response that may be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// What it says.
+    pub response: Response,
+    /// Who said it: a position in [`Group::servers`].
+    pub server: usize,
+    /// Whether it came over TCP.
+    pub tcp: bool,
+    /// How long that server took.
+    pub rtt: Duration,
+}
+
+/// No server had an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{failure}")]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// What the last server that said anything said: SERVFAIL, REFUSED …
+    pub rcode: Option<u16>,
+    /// Its extended errors, which tell the client more than ours.
+    pub ede: Vec<Ede>,
+    /// Who that was.
+    pub server: Option<usize>,
+}
+
+impl Group {
+    /// A new group. Of `before`, the same group until now, it keeps what is known of the servers that stay.
+    pub fn new(spec: Spec, before: Option<&Group>) -> Group {
+        let rules = spec.check.rules();
+        let known = |address, role| {
+            let same = |server: &&Arc<Server>| server.is_same(address, role, rules);
+            before.and_then(|group| group.servers.iter().find(same)).cloned()
+        };
+        let server = |address: &SocketAddr, role| {
+            known(*address, role).unwrap_or_else(|| Arc::new(Server::new(&spec.name, *address, role, rules)))
+        };
+        let primaries = spec.primaries.iter().map(|address| server(address, Role::Primary));
+        let backups = spec.backups.iter().map(|address| server(address, Role::Backup));
+        let servers = primaries.chain(backups).collect();
+        let counts = before.map(|group| group.counts.clone()).unwrap_or_default();
+        // A try that outlasts the deadline would never be held against its server.
+        let spec = Spec { try_timeout: spec.try_timeout.min(spec.deadline), ..spec };
+        Group { spec, servers, turn: AtomicUsize::new(0), counts }
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// What it was made of.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Its servers, primaries first.
+    pub fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    /// Asks until one server answers, all have failed, or the deadline has passed.
+    pub async fn ask(&self, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
+        let outcome = race::run(self, ask, exchange, now).await;
+        self.counts.note(outcome.as_ref().map_err(|failed| failed.failure));
+        outcome
+    }
+
+    /// The order in which the next query would go to the servers; takes nobody's turn.
+    pub fn preview(&self, now: Now) -> Vec<usize> {
+        order::order(self.spec.balance, &self.candidates(now, Look::Only), self.turn.load(Ordering::Relaxed))
+            .into_iter()
+            .map(|place| place.server)
+            .collect()
+    }
+
+    /// A prober for each server; to be run beside the workers for as long as the group is in use.
+    pub fn probers(&self) -> Vec<Prober> {
+        let Check::Query { qname, qtype, interval, .. } = &self.spec.check else { return Vec::new() };
+        let probe = |server: &Arc<Server>| Probe {
+            qname: qname.clone(),
+            qtype: *qtype,
+            interval: *interval,
+            timeout: self.spec.try_timeout,
+            source: self.source(server.address()),
+        };
+        self.servers.iter().map(|server| Prober::new(server.health().clone(), probe(server))).collect()
+    }
+
+    /// What is known of the group and its servers.
+    pub fn status(&self) -> GroupStatus {
+        GroupStatus {
+            name: self.spec.name.clone(),
+            balance: self.spec.balance,
+            queries: self.counts.read(),
+            servers: self.servers.iter().map(|server| server.status()).collect(),
+        }
+    }
+
+    fn order(&self, now: Now) -> order::Order {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        order::order(self.spec.balance, &self.candidates(now, Look::ToAsk), turn)
+    }
+
+    fn candidates(&self, now: Now, look: Look) -> order::Candidates {
+        let state = |server: &Server| match look {
+            Look::Only => server.health().state(),
+            Look::ToAsk => server.health().state_for_query(now),
+        };
+        let candidate = |server: &Arc<Server>| order::Candidate {
+            role: server.role(),
+            state: state(server),
+            latency: server.health().latency(),
+        };
+        self.servers.iter().map(candidate).collect()
+    }
+
+    fn source(&self, server: SocketAddr) -> Option<IpAddr> {
+        match server {
+            SocketAddr::V4(_) => self.spec.source_v4.map(IpAddr::V4),
+            SocketAddr::V6(_) => self.spec.source_v6.map(IpAddr::V6),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Look {
+    Only,
+    ToAsk,
+}
+
+impl Check {
+    fn rules(&self) -> Rules {
+        match *self {
+            Check::Off => Rules { fall: 3, rise: 1, judge: Judge::Queries },
+            Check::Query { fall, rise, .. } => Rules { fall, rise, judge: Judge::Probes },
+        }
+    }
+}

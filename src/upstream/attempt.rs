@@ -1,0 +1,160 @@
+//! One server's part: UDP, then TCP where the response did not fit, then without EDNS where the server fails on it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::status::bump;
+use super::{Group, Server};
+use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Reply, Try};
+use crate::health::{Reason, Signal};
+use crate::query::{Failure, Now};
+use crate::wire::message::Message;
+use crate::wire::{Ede, rcode};
+
+/// What every try of one question shares.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) group: &'a Group,
+    pub(super) ask: &'a Ask,
+    pub(super) exchange: &'a Exchange,
+    pub(super) clock: Clock,
+    pub(super) deadline: Instant,
+}
+
+/// The moment that was passed in, and how long ago that was.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    now: Now,
+    read: Instant,
+}
+
+/// A server's answer.
+pub(super) struct Hit {
+    pub(super) message: Message,
+    pub(super) tcp: bool,
+    pub(super) rtt: Duration,
+}
+
+/// Why a server gave none.
+pub(super) struct Miss {
+    pub(super) failure: Failure,
+    pub(super) spoken: Option<Spoken>,
+}
+
+/// A response that is no answer.
+pub(super) struct Spoken {
+    pub(super) rcode: u16,
+    pub(super) ede: Vec<Ede>,
+}
+
+impl Clock {
+    pub(super) fn since(now: Now) -> Clock {
+        Clock { now, read: Instant::now() }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let elapsed = self.read.elapsed();
+        Now {
+            monotonic: self.now.monotonic + elapsed,
+            unix_micros: self.now.unix_micros + elapsed.as_micros() as u64,
+        }
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.read
+    }
+}
+
+/// Asks one server until it answers, fails, or the deadline has passed.
+pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
+    bump(&server.counts.tallies.queries);
+    let dialect = server.dialect(context.clock.now());
+    let mut hit = converse(context, server, dialect).await?;
+    if dialect == Dialect::Edns && fails_on_edns(&hit.message) {
+        bump(&server.counts.tallies.plain_fallbacks);
+        hit = converse(context, server, Dialect::Plain).await?;
+        if !fails_on_edns(&hit.message) {
+            server.prefers_plain(context.clock.now());
+        }
+    }
+    server.counts.note_response(hit.message.rcode, hit.rtt);
+    if is_failure(hit.message.rcode) {
+        let spoken = Spoken { rcode: hit.message.rcode, ede: hit.message.ede };
+        return Err(Miss { failure: Failure::UpstreamFailed, spoken: Some(spoken) });
+    }
+    server.health().measure(hit.rtt);
+    server.health().note(Signal::QueryAnswered, context.clock.now());
+    Ok(hit)
+}
+
+/// RFC 6891 §7: FORMERR or NOTIMP without an OPT record is what a server says that does not know EDNS; some say it with one.
+fn fails_on_edns(message: &Message) -> bool {
+    match message.rcode {
+        rcode::FORMERR | rcode::BADVERS => true,
+        rcode::NOTIMP => !message.edns,
+        _ => false,
+    }
+}
+
+/// RCODEs that speak of the server, not of the name: another server may know better.
+fn is_failure(code: u16) -> bool {
+    matches!(code, rcode::SERVFAIL | rcode::REFUSED | rcode::NOTIMP | rcode::FORMERR | rcode::BADVERS)
+}
+
+async fn converse(context: Context<'_>, server: &Server, dialect: Dialect) -> Result<Hit, Miss> {
+    let query = Query::new(context.ask, dialect);
+    let attempt = Try {
+        server: server.address(),
+        source: context.group.source(server.address()),
+        query: &query,
+        deadline: context.deadline,
+        ignored: &server.counts.tallies.ignored_datagrams,
+    };
+    match context.exchange.udp(&attempt).await {
+        Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: false, rtt }),
+        // What somebody may be forging is asked for where it cannot be forged.
+        Ok(_) | Err(ExchangeError::Flooded) => over_tcp(context, server, &attempt).await,
+        Err(error) => {
+            if let ExchangeError::Unreachable(_) = error {
+                server.health().note(Signal::QueryFailed(Reason::Unreachable), context.clock.now());
+            }
+            Err(miss(server, error))
+        }
+    }
+}
+
+/// A failure here is not held against the server's health: it does answer, if not to this question.
+async fn over_tcp(context: Context<'_>, server: &Server, attempt: &Try<'_>) -> Result<Hit, Miss> {
+    bump(&server.counts.tallies.tcp_fallbacks);
+    match context.exchange.tcp(attempt).await {
+        Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: true, rtt }),
+        Ok(_) => {
+            bump(&server.counts.tallies.garbage);
+            Err(Miss { failure: Failure::UpstreamFailed, spoken: None })
+        }
+        Err(error) => Err(miss(server, error)),
+    }
+}
+
+fn miss(server: &Server, error: ExchangeError) -> Miss {
+    let tallies = &server.counts.tallies;
+    let failure = match error {
+        // The race counts silence, as it knows when it is one.
+        ExchangeError::Timeout => Failure::Timeout,
+        ExchangeError::Unreachable(_) => {
+            bump(&tallies.unreachable);
+            Failure::Unreachable
+        }
+        ExchangeError::Local(kind) => {
+            bump(&tallies.local_errors);
+            tracing::debug!(server = %server.address(), %kind, "cannot send a query");
+            Failure::Unreachable
+        }
+        ExchangeError::Garbage(_) | ExchangeError::Flooded => {
+            bump(&tallies.garbage);
+            Failure::UpstreamFailed
+        }
+    };
+    Miss { failure, spoken: None }
+}

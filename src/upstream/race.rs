@@ -1,0 +1,105 @@
+//! The tries of one question: one after another on failure, beside each other on silence; the first answer wins.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use super::attempt::{Clock, Context, Hit, Miss, attempt};
+use super::itinerary::{Itinerary, Rebuff};
+use super::scrub::scrub;
+use super::status::bump;
+use super::{Answered, Failed, Group};
+use crate::exchange::{Ask, Exchange};
+use crate::health::{Reason, Signal};
+use crate::query::{Failure, Now};
+
+/// The try that began last. The others are silent: each began when the one before it fell silent or failed.
+#[derive(Clone, Copy)]
+struct Latest {
+    server: usize,
+    serial: usize,
+    /// When it counts as silent; none once that is settled.
+    due: Option<Instant>,
+}
+
+pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
+    let clock = Clock::since(now);
+    let deadline = clock.instant() + group.spec.deadline;
+    let context = Context { group, ask, exchange, clock, deadline };
+    let mut itinerary = Itinerary::new(&group.order(now));
+    let mut verdict = Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None };
+    let mut tries = FuturesUnordered::new();
+    let mut next = itinerary.first();
+    let mut latest = Latest { server: 0, serial: 0, due: None };
+    loop {
+        if let Some(server) = next.take() {
+            let serial = latest.serial + 1;
+            tries.push(async move { (server, serial, attempt(context, &group.servers[server]).await) });
+            latest = Latest { server, serial, due: Some(Instant::now() + group.spec.try_timeout) };
+        }
+        if tries.is_empty() {
+            return Err(verdict);
+        }
+        let wake = latest.due.map_or(deadline, |due| due.min(deadline));
+        tokio::select! {
+            biased;
+            Some((server, serial, outcome)) = tries.next() => match outcome {
+                Ok(hit) => return Ok(answered(ask, server, hit)),
+                Err(miss) => {
+                    itinerary.failed(server, miss.rebuff());
+                    verdict.take_in(server, miss);
+                    if serial == latest.serial {
+                        latest.due = None;
+                        next = itinerary.after_failure();
+                        if next.is_none() && !tries.is_empty() {
+                            next = itinerary.after_silence();
+                        }
+                    }
+                }
+            },
+            () = sleep_until(wake) => {
+                if latest.due.is_none_or(|due| due > wake) {
+                    return Err(verdict.out_of_time());
+                }
+                note_silence(context, latest.server);
+                latest.due = None;
+                next = itinerary.after_silence();
+            }
+        }
+    }
+}
+
+fn note_silence(context: Context<'_>, server: usize) {
+    let server = &context.group.servers[server];
+    bump(&server.counts.tallies.timeouts);
+    server.health().note(Signal::QueryFailed(Reason::Timeout), context.clock.now());
+}
+
+fn answered(ask: &Ask, server: usize, hit: Hit) -> Answered {
+    Answered { response: scrub(ask, hit.message), server, tcp: hit.tcp, rtt: hit.rtt }
+}
+
+impl Miss {
+    fn rebuff(&self) -> Rebuff {
+        if self.spoken.is_some() { Rebuff::Spoken } else { Rebuff::Unasked }
+    }
+}
+
+impl Failed {
+    /// The newest words of a server outweigh older ones; silence outweighs a host that could not be reached.
+    fn take_in(&mut self, server: usize, miss: Miss) {
+        match (miss.spoken, self.failure) {
+            (Some(spoken), _) => {
+                let (rcode, ede) = (Some(spoken.rcode), spoken.ede);
+                *self = Failed { failure: miss.failure, rcode, ede, server: Some(server) };
+            }
+            (None, Failure::Unreachable) => self.failure = miss.failure,
+            (None, _) => {}
+        }
+    }
+
+    fn out_of_time(self) -> Failed {
+        let failure = if self.rcode.is_some() { self.failure } else { Failure::Timeout };
+        Failed { failure, ..self }
+    }
+}

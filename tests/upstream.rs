@@ -1,0 +1,18 @@
+//! Upstreams that misbehave, on loopback sockets: whatever they do, the right answer is found if anyone has it.
+//!
+//! Where silence matters, the times are short and only orders and counts are asserted; everywhere else a try may take far
+//! longer than any machine needs, so that no test depends on speed.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "upstream/failover.rs"]
+mod failover;
+#[path = "upstream/fidelity.rs"]
+mod fidelity;
+#[path = "upstream/forgery.rs"]
+mod forgery;
+#[path = "upstream/group.rs"]
+mod group;
+#[path = "upstream/stand_in.rs"]
+mod stand_in;
+#[path = "upstream/watch.rs"]
+mod watch;
