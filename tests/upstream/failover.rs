@@ -10,7 +10,7 @@ use kakehashi::upstream::{Balance, Group, Spec};
 use kakehashi::wire::rcode;
 
 use crate::group::{ask, at, group, hasty, make, question, run, spec, who};
-use crate::stand_in::{StandIn, Via, nobody};
+use crate::stand_in::{Asked, StandIn, Via, nobody};
 
 fn good(last: u8) -> StandIn {
     StandIn::replying(move |asked| asked.address(last))
@@ -133,7 +133,9 @@ fn workers_together_give_each_server_its_exact_share() {
         })
     };
     let workers: Vec<_> = (0..4).map(|_| worker()).collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     assert_eq!((servers[0].count(), servers[1].count()), (100, 100));
 }
 
@@ -213,7 +215,7 @@ fn a_server_that_fails_on_edns_is_asked_without_and_that_is_remembered() {
         assert_eq!(who(&ask_at(0).response), 1);
         assert_eq!(who(&ask_at(300).response), 1);
         assert_eq!(who(&ask_at(700).response), 1);
-        let with_edns: Vec<bool> = old.asked().iter().map(|asked| asked.has_edns()).collect();
+        let with_edns: Vec<bool> = old.asked().iter().map(Asked::has_edns).collect();
         assert_eq!(with_edns, [true, false, false, true, false]);
     }
 }
@@ -225,7 +227,7 @@ fn a_server_that_fails_with_and_without_edns_is_not_remembered_for_it() {
     let failed = ask(&group).unwrap_err();
     assert_eq!((failed.failure, failed.rcode), (Failure::UpstreamFailed, Some(rcode::FORMERR)));
     ask(&group).unwrap_err();
-    let with_edns: Vec<bool> = bad.asked().iter().map(|asked| asked.has_edns()).collect();
+    let with_edns: Vec<bool> = bad.asked().iter().map(Asked::has_edns).collect();
     assert_eq!(with_edns, [true, false, true, false]);
 }
 

@@ -39,7 +39,7 @@ impl Asked {
 
     /// A response to build on.
     pub fn answer(&self) -> Answer<'_> {
-        Answer { asked: self, flags: flag::QR | flag::RA, rcode: 0, answer: Records::new(), ede: vec![] }
+        Answer { asked: self, flags: flag::QR | flag::RA, rcode: 0, records: Records::new(), ede: vec![] }
     }
 
     /// The response with one address, which says who answered.
@@ -58,14 +58,14 @@ pub struct Answer<'a> {
     pub asked: &'a Asked,
     pub flags: u16,
     pub rcode: u16,
-    pub answer: Records,
+    pub records: Records,
     pub ede: Vec<Ede>,
 }
 
 impl Answer<'_> {
     pub fn record(mut self, owner: &str, rtype: RType, rdata: &[u8]) -> Self {
         let owner: Name = owner.parse().unwrap();
-        self.answer.push(RecordRef { owner: owner.as_ref(), rtype, class: 1, ttl: 300, rdata });
+        self.records.push(RecordRef { owner: owner.as_ref(), rtype, class: 1, ttl: 300, rdata });
         self
     }
 
@@ -77,7 +77,7 @@ impl Answer<'_> {
             flags: self.flags,
             rcode: self.rcode,
             question: request.question(),
-            answer: &self.answer,
+            answer: &self.records,
             authority: &Records::new(),
             additional: &Records::new(),
             opt: request.edns.is_some().then_some(opt),

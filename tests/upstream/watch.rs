@@ -19,7 +19,9 @@ fn watch_until(group: &Group, state: State) {
         while group.servers()[0].health().state() != state {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        probers.into_iter().for_each(|prober| prober.abort());
+        for prober in probers {
+            prober.abort();
+        }
     });
 }
 
@@ -74,4 +76,14 @@ fn a_failed_query_brings_the_next_probe_forward() {
 fn without_a_check_nothing_is_probed() {
     let group = Group::new(Spec { check: Check::Off, ..spec(&[nobody()]) }, None);
     assert!(group.probers().is_empty());
+}
+
+#[test]
+fn whoever_asks_may_be_moved_between_threads() {
+    fn may_move<T: Send>(_: &T) {}
+    let (group, exchange) = (group(&[nobody()]), kakehashi::exchange::Exchange::new());
+    let recursor = kakehashi::recurse::Recursor::new().unwrap();
+    let question = crate::group::question();
+    may_move(&group.ask(&question, &exchange, at(1)));
+    may_move(&recursor.ask(&question));
 }
