@@ -34,9 +34,18 @@ const RANKS: [(&str, u8); 18] = [
     ("main", 9),
 ];
 
-/// Where clocks may be read: the edges, which hand `now` to the rest.
-const CLOCK_READERS: [&str; 6] =
-    ["listen/", "control/", "exchange/", "observe/log/writer.rs", "server", "cli/"];
+/// Where clocks may be read: the edges, which hand `now` to the rest, and whoever waits for a server with a deadline.
+const CLOCK_READERS: [&str; 9] = [
+    "listen/",
+    "control/",
+    "exchange/",
+    "observe/log/writer.rs",
+    "server",
+    "cli/",
+    "health/probe.rs",
+    "upstream/",
+    "recurse/",
+];
 
 /// The only file with `unsafe`: the system calls that move many datagrams at once.
 const UNSAFE: &str = "src/listen/batch.rs";

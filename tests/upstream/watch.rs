@@ -17,7 +17,7 @@ fn watch_until(group: &Group, state: State) {
         let probers: Vec<_> =
             group.probers().into_iter().map(|prober| tokio::spawn(prober.run(|| at(1)))).collect();
         while group.servers()[0].health().state() != state {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
         for prober in probers {
             prober.abort();
@@ -61,13 +61,13 @@ fn a_failed_query_brings_the_next_probe_forward() {
             tokio::spawn(prober.run(|| at(1)));
         }
         while server.count() < 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
         let health = group.servers()[0].health();
         health.note(Signal::QueryFailed(Reason::Timeout), at(1));
         // The next probe in an hour would be too late for this test.
         while server.count() < 2 || health.state() != State::Up {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     });
 }
