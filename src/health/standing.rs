@@ -93,8 +93,8 @@ impl Standing {
     pub fn after(self, signal: Signal, rules: Rules) -> Standing {
         match signal {
             Signal::QueryAnswered | Signal::ProbePassed => self.after_success(rules),
-            Signal::QueryFailed(_) => self.after_failure(rules, rules.judge == Judge::Queries),
-            Signal::ProbeFailed(_) => self.after_failure(rules, true),
+            Signal::QueryFailed(_) => self.after_failure(rules, Judge::Queries),
+            Signal::ProbeFailed(_) => self.after_failure(rules, Judge::Probes),
         }
     }
 
@@ -107,9 +107,10 @@ impl Standing {
         }
     }
 
-    fn after_failure(self, rules: Rules, may_fall: bool) -> Standing {
+    fn after_failure(self, rules: Rules, witness: Judge) -> Standing {
         let failures = self.failures.saturating_add(1);
-        let falls = self.state == State::Down || (may_fall && failures >= rules.fall);
+        let may_say_so = witness == Judge::Probes || rules.judge == Judge::Queries;
+        let falls = self.state == State::Down || (may_say_so && failures >= rules.fall);
         Standing { state: if falls { State::Down } else { State::Suspect }, failures, passes: 0 }
     }
 
