@@ -14,5 +14,8 @@ mod forgery;
 mod group;
 #[path = "upstream/stand_in.rs"]
 mod stand_in;
+#[path = "lab/wait.rs"]
+#[allow(dead_code)] // the lab uses more of it
+mod wait;
 #[path = "upstream/watch.rs"]
 mod watch;

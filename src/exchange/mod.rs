@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod ask;
+pub mod clock;
 pub mod entropy;
 pub mod query;
 mod tcp;
@@ -13,6 +14,7 @@ mod udp;
 
 pub use accept::Mismatch;
 pub use ask::Ask;
+pub use clock::Clock;
 pub use query::{Dialect, Query};
 
 use std::io;

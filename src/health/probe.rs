@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{Health, Reason, Signal, State};
-use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try};
+use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try, clock};
 use crate::query::Now;
 use crate::wire::{Name, RType, rcode};
 
@@ -73,7 +73,7 @@ impl Prober {
             server: self.health.server,
             source: self.probe.source,
             query: &self.query,
-            deadline: Instant::now() + self.probe.timeout,
+            deadline: clock::after(self.probe.timeout),
             ignored: &AtomicU64::new(0),
         };
         let reply = self.exchange.udp(&attempt).await.map_err(|error| match error {

@@ -107,11 +107,10 @@ impl Standing {
         }
     }
 
-    fn after_failure(self, rules: Rules, said_by: Judge) -> Standing {
+    fn after_failure(self, rules: Rules, witness: Judge) -> Standing {
         let failures = self.failures.saturating_add(1);
-        // A probe may always say so; a query only where nobody probes.
-        let may_say = said_by == Judge::Probes || said_by == rules.judge;
-        let falls = self.state == State::Down || (may_say && failures >= rules.fall);
+        let may_say_so = witness == Judge::Probes || rules.judge == Judge::Queries;
+        let falls = self.state == State::Down || (may_say_so && failures >= rules.fall);
         Standing { state: if falls { State::Down } else { State::Suspect }, failures, passes: 0 }
     }
 

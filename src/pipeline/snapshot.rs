@@ -1,8 +1,9 @@
 //! Everything a query may read, built off to the side and swapped whole; and what outlives a reload beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::cache::{Flights, ResponseCache};
 use crate::query::Directory;
@@ -34,9 +35,39 @@ pub struct Snapshot {
 /// What all workers share.
 pub struct Shared {
     /// The configuration in force.
-    pub snapshot: ArcSwap<Snapshot>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Counts the snapshots: a worker looks at this for each query, and at the snapshot itself only when it moved.
+    generation: AtomicU64,
     /// What the sources said.
     pub responses: ResponseCache,
     /// Questions in flight.
     pub flights: Flights,
+}
+
+impl Shared {
+    /// Begins with a snapshot and empty caches.
+    pub fn new(snapshot: Snapshot, response_cache: u64) -> Shared {
+        Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            generation: AtomicU64::new(0),
+            responses: ResponseCache::new(response_cache),
+            flights: Flights::new(),
+        }
+    }
+
+    /// The snapshot in force.
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Puts a snapshot in force: from the next query on, on every worker.
+    pub fn put_in_force(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Which snapshot is in force. Read before the snapshot, so that a worker that reads in between looks again.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
 }

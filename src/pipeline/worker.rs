@@ -42,6 +42,7 @@ pub struct Worker {
     /// TTL offsets of the message being written.
     pub(super) scratch: RefCell<Vec<u16>>,
     snapshot: RefCell<Arc<Snapshot>>,
+    generation: Cell<u64>,
     recorder: RefCell<Recorder>,
     clock: Clock,
     turns: Cell<u16>,
@@ -65,7 +66,8 @@ pub struct Outfit {
 impl Worker {
     /// A worker on what all share.
     pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Worker {
-        let snapshot = shared.snapshot.load_full();
+        let generation = shared.generation();
+        let snapshot = Arc::clone(&*shared.snapshot());
         let Outfit { exchange, answer_size, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
         Worker {
@@ -75,6 +77,7 @@ impl Worker {
             answers: RefCell::new(AnswerCache::new(answer_size)),
             scratch: RefCell::new(Vec::with_capacity(64)),
             snapshot: RefCell::new(snapshot),
+            generation: Cell::new(generation),
             recorder: RefCell::new(recorder),
             clock,
             turns: Cell::new(0),
@@ -83,6 +86,7 @@ impl Worker {
 
     /// Answers what can be answered at once. No lock, no system call, and on a cached answer no allocation.
     pub fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
+        self.refresh();
         let request = match Request::parse(packet) {
             Parsed::Query(request) => request,
             Parsed::Reject(head, code) => {
@@ -129,6 +133,7 @@ impl Worker {
 
     /// Walks a query that has to wait for a source; gives the reply.
     pub async fn resolve(self: Rc<Self>, packet: Box<[u8]>, path: Path, now: Now) -> Option<Vec<u8>> {
+        self.refresh();
         let Parsed::Query(request) = Request::parse(&packet) else { return None };
         let snapshot = Arc::clone(&*self.snapshot.borrow());
         let client = snapshot.table.client(path.client.ip())?;
@@ -159,16 +164,23 @@ impl Worker {
         Admit::Reply
     }
 
-    /// Between batches: takes over a new configuration, hands the log its lines.
+    /// Between batches: hands the log its lines and the metrics their counts.
     pub fn batch_done(&self) {
-        let current = self.shared.snapshot.load();
-        if !Arc::ptr_eq(&current, &self.snapshot.borrow()) {
-            self.answers.borrow_mut().clear();
-            self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
-            *self.snapshot.borrow_mut() = Arc::clone(&current);
-        }
+        self.refresh();
         self.recorder.borrow_mut().flush();
         self.counts.set(self.answers.borrow().counts());
+    }
+
+    /// Takes over a new configuration if there is one. Asked for every query: all workers change at the same moment.
+    fn refresh(&self) {
+        let generation = self.shared.generation();
+        if self.generation.replace(generation) == generation {
+            return;
+        }
+        let current = Arc::clone(&*self.shared.snapshot());
+        self.answers.borrow_mut().clear();
+        self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
+        *self.snapshot.borrow_mut() = current;
     }
 
     /// The time.

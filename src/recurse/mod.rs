@@ -4,7 +4,7 @@
 //! the client's own view. One [`Recursor`] serves all workers: what it learns of one zone's servers helps every query.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_proto::op::{Message as HickoryMessage, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name as HickoryName, RecordType};
@@ -12,7 +12,7 @@ use hickory_proto::serialize::binary::BinDecodable;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::recursor::{AuthorityData, RecursorError, RecursorOptions};
 
-use crate::exchange::Ask;
+use crate::exchange::{Ask, clock};
 use crate::query::{Failure, Response};
 use crate::wire::message::Message;
 use crate::wire::rtype::CLASS_IN;
@@ -58,7 +58,7 @@ impl Recursor {
         let qname = HickoryName::from_bytes(ask.qname.wire()).map_err(|_| Failure::Recursion)?;
         let mut query = Query::query(qname, RecordType::from(ask.qtype.0));
         query.set_query_class(DNSClass::IN);
-        let walk = self.inner.resolve(query, Instant::now(), ask.dnssec_ok);
+        let walk = self.inner.resolve(query, clock::after(Duration::ZERO).into_std(), ask.dnssec_ok);
         let found = tokio::time::timeout(DEADLINE, walk).await.map_err(|_| Failure::Timeout)?;
         let message = found.or_else(negative).map_err(|error| {
             tracing::debug!(qname = %ask.qname, qtype = %ask.qtype, %error, "recursion failed");

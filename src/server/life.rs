@@ -7,14 +7,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::adapter::Street;
 use super::build::{Inventory, build};
 use super::probing::Probing;
 use super::status::{Reloads, Show};
-use crate::cache::{Flights, PublishedCounts, ResponseCache};
+use crate::cache::PublishedCounts;
 use crate::config::{self, Config, Diagnostic, LogTarget};
 use crate::control;
 use crate::exchange::Exchange;
@@ -91,11 +90,7 @@ impl Server {
         }
         let started = SystemTime::now();
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
-        let shared = Arc::new(Shared {
-            snapshot: ArcSwap::from_pointee(built.snapshot),
-            responses: ResponseCache::new(config.cache.size),
-            flights: Flights::new(),
-        });
+        let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
         let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers).map_err(Fault::Log)?;
         let metrics = Arc::new(Metrics::new(workers));
@@ -208,7 +203,7 @@ impl Server {
                 if let Err(fault) = redirect(&self.log, &self.config, &loaded.config) {
                     tracing::error!("the query log stays where it was: {fault}");
                 }
-                self.shared.snapshot.store(Arc::new(built.snapshot));
+                self.shared.put_in_force(built.snapshot);
                 self.probing.watch(&built.inventory);
                 self.inventory = built.inventory;
                 self.config = loaded.config;
@@ -246,7 +241,7 @@ fn factory(
     let answer_size = usize::try_from(config.cache.answer_size).unwrap_or(usize::MAX);
     let shared = Arc::clone(shared);
     let counts = counts.to_vec();
-    let directory = Arc::clone(&shared.snapshot.load().directory);
+    let directory = Arc::clone(&shared.snapshot().directory);
     let recorders = metrics
         .workers()
         .zip(lanes)

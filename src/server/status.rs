@@ -47,7 +47,7 @@ pub(super) struct Show {
 
 impl Status for Show {
     fn metrics(&self) -> String {
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.shared.snapshot();
         Exposition {
             sums: &self.metrics.sum(),
             readings: &self.readings(&snapshot),
@@ -61,7 +61,7 @@ impl Status for Show {
 
     fn ready(&self) -> Result<(), Vec<String>> {
         // Sockets are bound and zones loaded before this endpoint exists; what can still be missing is somebody to ask.
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.shared.snapshot();
         let down = |group: &upstream::GroupStatus| group.count(State::Down) == group.servers.len();
         let reasons: Vec<String> = snapshot
             .groups
@@ -78,7 +78,7 @@ impl Status for Show {
     }
 
     fn status(&self) -> StatusDocument {
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.shared.snapshot();
         let sums = self.metrics.sum();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").into(),

@@ -4,10 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::build::{Inventory, build};
-use crate::cache::{Flights, ResponseCache};
 use crate::config;
 use crate::exchange::Exchange;
 use crate::listen::clock;
@@ -44,11 +41,7 @@ pub fn street(text: &str, folder: &Path) -> Street {
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = Arc::clone(&built.snapshot.directory);
-    let shared = Arc::new(Shared {
-        snapshot: ArcSwap::from_pointee(built.snapshot),
-        responses: ResponseCache::new(loaded.config.cache.size),
-        flights: Flights::new(),
-    });
+    let shared = Arc::new(Shared::new(built.snapshot, loaded.config.cache.size));
     let (log, mut lanes) = QueryLog::start(&Target::Off, 1 << 16, 1).unwrap();
     let counters = Metrics::new(1).workers().next().unwrap();
     let outfit = Outfit {

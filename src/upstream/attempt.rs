@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::status::bump;
 use super::{Group, Server};
-use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Reply, Try};
+use crate::exchange::{Ask, Clock, Dialect, Exchange, ExchangeError, Query, Reply, Try};
 use crate::health::{Reason, Signal};
-use crate::query::{Failure, Now};
+use crate::query::Failure;
 use crate::wire::message::Message;
 use crate::wire::{Ede, rcode};
 
@@ -20,13 +20,6 @@ pub(super) struct Context<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) clock: Clock,
     pub(super) deadline: Instant,
-}
-
-/// The moment that was passed in, and how long ago that was.
-#[derive(Clone, Copy)]
-pub(super) struct Clock {
-    now: Now,
-    read: Instant,
 }
 
 /// A server's answer.
@@ -46,24 +39,6 @@ pub(super) struct Miss {
 pub(super) struct Spoken {
     pub(super) rcode: u16,
     pub(super) ede: Vec<Ede>,
-}
-
-impl Clock {
-    pub(super) fn since(now: Now) -> Clock {
-        Clock { now, read: Instant::now() }
-    }
-
-    pub(super) fn now(&self) -> Now {
-        let elapsed = self.read.elapsed();
-        Now {
-            monotonic: self.now.monotonic + elapsed,
-            unix_micros: self.now.unix_micros + elapsed.as_micros() as u64,
-        }
-    }
-
-    pub(super) fn instant(&self) -> Instant {
-        self.read
-    }
 }
 
 /// Asks one server until it answers, fails, or the deadline has passed.

@@ -1,6 +1,6 @@
 //! Forwarding: a question to a group of servers, one believable response back.
 //!
-//! [`Group::ask`] chooses the order ([`order`]), runs the tries ([`race`]; one server's part is in [`attempt`]) and cuts the
+//! [`Group::ask`] chooses the order ([`order`]), runs the tries (`race`; one server's part is in `attempt`) and cuts the
 //! response down to what the servers may speak of ([`scrub`]). It caches nothing, joins no equal questions and follows no
 //! alias out of the domain: the pipeline does.
 

@@ -4,12 +4,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
-use super::attempt::{Clock, Context, Hit, Miss, attempt};
+use super::attempt::{Context, Hit, Miss, attempt};
 use super::itinerary::{Itinerary, Rebuff};
 use super::scrub::scrub;
 use super::status::bump;
 use super::{Answered, Failed, Group};
-use crate::exchange::{Ask, Exchange};
+use crate::exchange::{Ask, Clock, Exchange, clock};
 use crate::health::{Reason, Signal};
 use crate::query::{Failure, Now};
 
@@ -24,7 +24,7 @@ struct Latest {
 
 pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
     let clock = Clock::since(now);
-    let deadline = clock.instant() + group.spec.deadline;
+    let deadline = clock.begin_plus(group.spec.deadline);
     let context = Context { group, ask, exchange, clock, deadline };
     let mut itinerary = Itinerary::new(&group.order(now));
     let mut verdict = Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None };
@@ -35,7 +35,7 @@ pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now)
         if let Some(server) = next.take() {
             let serial = latest.serial + 1;
             tries.push(async move { (server, serial, attempt(context, &group.servers[server]).await) });
-            latest = Latest { server, serial, due: Some(Instant::now() + group.spec.try_timeout) };
+            latest = Latest { server, serial, due: Some(clock::after(group.spec.try_timeout)) };
         }
         if tries.is_empty() {
             return Err(verdict);

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use crate::wait::until;
 use kakehashi::wire::build::{Opt, Plan, build};
 use kakehashi::wire::request::Parsed;
 use kakehashi::wire::{Ede, HEADER, Name, RType, RecordRef, Records, Request, flag};
@@ -130,13 +132,8 @@ impl StandIn {
 
     /// Waits until so many queries have come.
     pub fn wait_for(&self, count: usize) -> Vec<Asked> {
-        loop {
-            let asked = self.asked();
-            if asked.len() >= count {
-                return asked;
-            }
-            std::thread::yield_now();
-        }
+        let come = || Some(self.asked()).filter(|asked| asked.len() >= count);
+        until(&format!("{count} queries"), Duration::from_secs(20), come)
     }
 
     /// Sends a datagram of its own accord.

@@ -10,19 +10,24 @@ use kakehashi::wire::rcode;
 
 use crate::group::{at, group, run, spec};
 use crate::stand_in::{StandIn, nobody};
+use crate::wait::until;
 
-/// Runs the group's probers until the first server is in `state`; hangs if it never is.
-fn watch_until(group: &Group, state: State) {
-    run(async {
-        let probers: Vec<_> =
-            group.probers().into_iter().map(|prober| tokio::spawn(prober.run(|| at(1)))).collect();
-        while group.servers()[0].health().state() != state {
-            tokio::task::yield_now().await;
-        }
-        for prober in probers {
-            prober.abort();
-        }
+/// Runs the group's probers, on a thread of their own, until the test is over.
+fn watch(group: &Group) {
+    let probers = group.probers();
+    std::thread::spawn(move || {
+        run(async {
+            for prober in probers {
+                tokio::spawn(prober.run(|| at(1)));
+            }
+            std::future::pending::<()>().await;
+        });
     });
+}
+
+fn wait_until(group: &Group, state: State) {
+    let is_so = || (group.servers()[0].health().state() == state).then_some(());
+    until(&format!("the server is {}", state.text()), Duration::from_secs(20), is_so);
 }
 
 #[test]
@@ -31,18 +36,21 @@ fn a_server_is_judged_by_what_it_says_and_comes_back_when_it_says_better() {
     let said = code.clone();
     let server = StandIn::replying(move |asked| asked.code(said.load(Ordering::Relaxed)));
     let group = group(&[server.address]);
-    watch_until(&group, State::Down);
+    watch(&group);
+    wait_until(&group, State::Down);
     let status = group.status().servers[0].health;
-    assert_eq!((status.falls, status.probe_failures), (1, 3));
+    assert_eq!(status.falls, 1);
+    assert!(status.probe_failures >= 3);
     code.store(rcode::NXDOMAIN, Ordering::Relaxed);
-    watch_until(&group, State::Up);
-    assert!(server.count() >= 5);
+    wait_until(&group, State::Up);
     assert!(server.asked().iter().all(|asked| !asked.has_edns()));
 }
 
 #[test]
 fn a_server_that_nobody_listens_at_goes_down() {
-    watch_until(&group(&[nobody()]), State::Down);
+    let group = group(&[nobody()]);
+    watch(&group);
+    wait_until(&group, State::Down);
 }
 
 #[test]
@@ -56,20 +64,12 @@ fn a_failed_query_brings_the_next_probe_forward() {
         rise: 2,
     };
     let group = Group::new(Spec { check, ..spec(&[server.address]) }, None);
-    run(async {
-        for prober in group.probers() {
-            tokio::spawn(prober.run(|| at(1)));
-        }
-        while server.count() < 1 {
-            tokio::task::yield_now().await;
-        }
-        let health = group.servers()[0].health();
-        health.note(Signal::QueryFailed(Reason::Timeout), at(1));
-        // The next probe in an hour would be too late for this test.
-        while server.count() < 2 || health.state() != State::Up {
-            tokio::task::yield_now().await;
-        }
-    });
+    watch(&group);
+    server.wait_for(1);
+    group.servers()[0].health().note(Signal::QueryFailed(Reason::Timeout), at(1));
+    // The next probe in its turn would be an hour from now.
+    server.wait_for(2);
+    wait_until(&group, State::Up);
 }
 
 #[test]
