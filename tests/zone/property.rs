@@ -83,7 +83,7 @@ fn naive(records: &[Record], qname: &str, qtype: RType) -> (Verdict, Vec<String>
 
     for depth in 1..=labels.len() {
         let at = above(depth);
-        if !of(&at, RType::NS).is_empty() && !(at == qname && qtype == RType::DS) {
+        if !(of(&at, RType::NS).is_empty() || at == qname && qtype == RType::DS) {
             return (Verdict::Referral, Vec::new());
         }
         if let ([(.., target)], true) = (&of(&at, RType::DNAME)[..], at != qname) {
