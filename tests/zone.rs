@@ -53,7 +53,7 @@ fn lines(records: &Records) -> Vec<String> {
             (_, Some(target)) => target.to_string(),
             (RType::TXT, _) => String::from_utf8_lossy(&record.rdata[1..]).into_owned(),
             (RType::SOA, _) => "…".to_owned(),
-            _ => format!("{:02x?}", record.rdata),
+            _ => record.rdata.iter().fold(String::new(), |hex, octet| hex + &format!("{octet:02x}")),
         };
         format!("{} {} {} {rdata}", record.owner, record.ttl, record.rtype)
     };

@@ -88,7 +88,7 @@ struct Histogram<const BUCKETS: usize> {
 /// What all workers counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Queries, by [`Transport::ALL`], then IPv4 and IPv6.
+    /// Queries, by [`Transport::ALL`](crate::query::Transport::ALL), then IPv4 and IPv6.
     pub queries: [[u64; 2]; 2],
     /// Responses, by [`RCODES`], then all others.
     pub responses: [u64; RCODES.len() + 1],
