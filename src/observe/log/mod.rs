@@ -1,6 +1,6 @@
 //! The query log: one JSON line a query, written by a thread of its own.
 //!
-//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`writer`]) makes lines of them ([`line`])
+//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`writer`]) makes lines of them ([`mod@line`])
 //! and gives them to a sink ([`sink`]). A sink that fails, blocks or is slow costs lines, which are counted, and never
 //! an answer.
 
