@@ -38,6 +38,7 @@ enum Command {
     /// SIGHUP reads the configuration and all zones again and puts them in force at once, or not at all: with an error in
     /// them the old ones go on. SIGUSR1 opens the query log again, for logrotate. SIGTERM and SIGINT answer what was
     /// accepted, then end. RUST_LOG=debug says more on stderr.
+    #[command(after_long_help = "Example:\n  kakehashi serve --config /etc/kakehashi/conf/kakehashi.toml")]
     Serve {
         /// The main configuration file.
         #[arg(long, short, value_name = "FILE")]
@@ -45,7 +46,10 @@ enum Command {
     },
     /// Find what is wrong in a configuration and its zones, without serving it.
     ///
-    /// All errors and warnings are shown, each with its file, line and column. Ends with 1 if there is an error.
+    /// All errors and warnings are shown on stderr, each with its file, line and column and what would be right. Ends with 1
+    /// if there is an error. Nothing is sent and no port is opened, so it runs anywhere: in CI, or beside the running server
+    /// before `systemctl reload kakehashi`.
+    #[command(after_long_help = "Example:\n  kakehashi check --config conf/kakehashi.toml --strict")]
     Check {
         /// The main configuration file.
         #[arg(long, short, value_name = "FILE")]
@@ -55,15 +59,28 @@ enum Command {
         strict: bool,
     },
     /// Find what is wrong in one zone file.
+    ///
+    /// RFC 1035 master files; all errors and warnings are shown on stderr, each with its file, line and column. Ends with 1
+    /// if there is an error: a server would load nothing of the zone.
+    #[command(
+        after_long_help = "Example:\n  kakehashi check-zone technova.internal zones/technova.internal.zone"
+    )]
     CheckZone {
         /// The zone's origin: technova.internal
         origin: Name,
         /// The zone file.
         file: PathBuf,
     },
-    /// Say what a client would be answered, and why: network, view, routes, zone answer or upstream order, TTL caps.
+    /// Say what a client would be answered, and why.
     ///
-    /// No packet is sent, and no server needs to run.
+    /// The client's network and view; every route that covers the name, in the order in which they are asked, with what
+    /// becomes of each; the zone's records, or the upstream servers with their timeouts and TTL caps; the same for each
+    /// CNAME of a chain. No packet is sent, and no server needs to run. Upstream servers are in the order of the file, as
+    /// one asks them that has just started.
+    #[command(after_long_help = "Examples:\n  \
+        kakehashi explain --config conf/kakehashi.toml 10.0.30.100 api.technova.com\n  \
+        kakehashi explain --config conf/kakehashi.toml 10.3.30.100 _grpc._tcp.alert.iot.technova.local SRV\n  \
+        kakehashi explain --config conf/kakehashi.toml 192.168.1.10 101.30.0.10.in-addr.arpa PTR --json")]
     Explain {
         /// The main configuration file.
         #[arg(long, short, value_name = "FILE")]
@@ -86,14 +103,19 @@ enum Command {
         /// The folder of the shipped configuration.
         #[arg(long, value_name = "FOLDER", default_value = "conf")]
         conf: PathBuf,
-        /// The port on 127.0.0.1; the stand-ins take the ten above it.
-        #[arg(long, default_value_t = 5300)]
+        /// The port on 127.0.0.1; the five above it are for the stand-ins and HTTP.
+        #[arg(long, default_value_t = 5300, value_parser = clap::value_parser!(u16).range(1..=i64::from(u16::MAX - demo::LAST_PORT)))]
         port: u16,
         /// Ask the printed questions too, print what was answered, and end.
         #[arg(long)]
         once: bool,
     },
     /// Write completions for a shell to stdout.
+    ///
+    /// bash: kakehashi completions bash > /etc/bash_completion.d/kakehashi;
+    /// zsh: kakehashi completions zsh > /usr/local/share/zsh/site-functions/_kakehashi;
+    /// fish: kakehashi completions fish > ~/.config/fish/completions/kakehashi.fish
+    #[command(verbatim_doc_comment)]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

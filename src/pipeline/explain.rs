@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::Snapshot;
 use crate::query::{Failure, Now, Owns, Response, Verdict};
+use crate::route::table::RouteSpec;
 use crate::route::{FallThrough, Target, Visible};
-use crate::upstream::Role;
+use crate::upstream::{Balance, Group, Role};
 use crate::wire::present::RData;
 use crate::wire::rcode;
 use crate::wire::{Name, RType};
@@ -49,10 +50,6 @@ pub struct Hop {
     pub routes: Vec<RouteLine>,
     /// The records that a zone of ours gives.
     pub records: Vec<String>,
-    /// The upstream servers in the order in which they would be asked now.
-    pub upstream: Vec<ServerLine>,
-    /// How long the answer may be kept at most, in seconds: positive, negative, failure.
-    pub ttl_caps: Option<[u64; 3]>,
 }
 
 /// One route, and what became of it.
@@ -69,6 +66,28 @@ pub struct RouteLine {
     pub fate: Fate,
     /// Why.
     pub why: String,
+    /// How its source would be asked; nothing where none is, or where it is here.
+    pub outside: Option<Outside>,
+}
+
+/// A source outside.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Outside {
+    /// The upstream servers in the order in which a server that has just started asks them; none for recursion.
+    pub servers: Vec<ServerLine>,
+    /// How they take turns; nothing for recursion.
+    pub balance: Option<&'static str>,
+    /// How long one of them may take before the next is asked, in milliseconds.
+    pub try_timeout_ms: Option<u64>,
+    /// How long all of them may take, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// How long a positive answer is kept at most, in seconds.
+    pub max_ttl: u64,
+    /// The same of a negative one.
+    pub max_negative_ttl: u64,
+    /// How long a failure is remembered, in seconds.
+    pub failure_ttl: u64,
 }
 
 /// What became of a route.
@@ -118,8 +137,9 @@ pub fn explain(snapshot: &Snapshot, client: IpAddr, name: &Name, qtype: RType, n
     explanation.groups.clone_from(&network.groups);
     explanation.view = Some(snapshot.table.view(known.view).name.clone());
     let mut name = name.clone();
+    let mut before = Vec::new();
     for nth in 0..=MAX_CHAIN {
-        let (hop, next) = hop(snapshot, known.view, &name, qtype, now);
+        let (hop, next) = hop(snapshot, known.view, &name, qtype, now, &mut before);
         explanation.hops.push(hop);
         match next {
             Next::Chain(target) => name = target,
@@ -131,7 +151,8 @@ pub fn explain(snapshot: &Snapshot, client: IpAddr, name: &Name, qtype: RType, n
                 return explanation;
             }
             Next::End(outcome) => {
-                explanation.outcome = outcome;
+                before.push(outcome);
+                explanation.outcome = before.join("; where that has no such name, ");
                 return explanation;
             }
         }
@@ -145,30 +166,32 @@ enum Next {
     End(String),
 }
 
-fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (Hop, Next) {
-    let mut hop = Hop {
-        name: name.to_string(),
-        routes: Vec::new(),
-        records: Vec::new(),
-        upstream: Vec::new(),
-        ttl_caps: None,
-    };
+/// `before` gathers what is said by sources outside that may pass the question on.
+fn hop(
+    snapshot: &Snapshot,
+    view: u32,
+    name: &Name,
+    qtype: RType,
+    now: Now,
+    before: &mut Vec<String>,
+) -> (Hop, Next) {
+    let mut hop = Hop { name: name.to_string(), routes: Vec::new(), records: Vec::new() };
     let mut next: Option<Next> = None;
     let mut open = true;
     for candidate in snapshot.table.all_candidates(view, name.as_ref()) {
         let spec = snapshot.table.route(candidate.route);
+        let mut outside = None;
         let (fate, why) = if !candidate.seen {
             (Fate::Unseen, format!("visible to {} only", audience(&spec.visible)))
         } else if !open {
             (Fate::Lost, "a route before it answers".into())
         } else {
-            let asked = ask(snapshot, spec.target, name, qtype, now, &mut hop);
             let passes = spec.fall_through == FallThrough::Yes;
-            match asked {
+            match ask(snapshot, spec, name, qtype, now) {
                 Asked::Said(response, Verdict::NxDomain | Verdict::NoData(Owns::Structure)) if passes => {
                     let outcome = rcode::text(response.rcode).to_owned();
-                    next = Some(Next::End(format!("{outcome} (no route has the name)")));
-                    (Fate::Passed, "has no such name and falls through".into())
+                    next = Some(Next::End(format!("{outcome}: no route has the name")));
+                    (Fate::Passed, "has no such name, and falls through".into())
                 }
                 Asked::Said(response, verdict) => {
                     open = false;
@@ -177,19 +200,22 @@ fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (
                     next = Some(ended);
                     (Fate::Won, why)
                 }
-                Asked::Outside(why) => {
+                Asked::Outside(line, says) => {
                     open = passes;
-                    hop.ttl_caps = Some(
-                        [spec.caps.max_ttl, spec.caps.max_negative_ttl, spec.caps.failure_ttl]
-                            .map(|cap| cap.as_secs()),
-                    );
-                    next = Some(Next::End(format!("what {} says", target(snapshot, spec.target))));
-                    (if passes { Fate::Possible } else { Fate::Won }, why)
+                    outside = Some(line);
+                    if passes {
+                        before.push(says);
+                        next = Some(Next::End("NXDOMAIN or no data, as they say".into()));
+                        (Fate::Possible, "is asked, and falls through where it has no such name".into())
+                    } else {
+                        next = Some(Next::End(says));
+                        (Fate::Won, "is asked".into())
+                    }
                 }
                 Asked::Refused => {
                     open = false;
                     next = Some(Next::End(refusal(Failure::RefusedByRule)));
-                    (Fate::Won, "refused by rule".into())
+                    (Fate::Won, "refuses".into())
                 }
             }
         };
@@ -199,6 +225,7 @@ fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (
             target: target(snapshot, spec.target),
             fate,
             why,
+            outside,
         });
     }
     (hop, next.unwrap_or_else(|| Next::End(refusal(Failure::NoRoute))))
@@ -206,32 +233,51 @@ fn hop(snapshot: &Snapshot, view: u32, name: &Name, qtype: RType, now: Now) -> (
 
 enum Asked {
     Said(Response, Verdict),
-    Outside(String),
+    /// How it is asked, and what comes of it.
+    Outside(Outside, String),
     Refused,
 }
 
-fn ask(snapshot: &Snapshot, target: Target, name: &Name, qtype: RType, now: Now, hop: &mut Hop) -> Asked {
-    match target {
+fn ask(snapshot: &Snapshot, spec: &RouteSpec, name: &Name, qtype: RType, now: Now) -> Asked {
+    let outside = |group: Option<&Group>| Outside {
+        servers: group.map(|group| order(group, now)).unwrap_or_default(),
+        balance: group.map(|group| match group.spec().balance {
+            Balance::RoundRobin => "round-robin",
+            Balance::Fastest => "fastest",
+            Balance::Ordered => "ordered",
+        }),
+        try_timeout_ms: group.map(|group| group.spec().try_timeout.as_millis() as u64),
+        deadline_ms: group.map(|group| group.spec().deadline.as_millis() as u64),
+        max_ttl: spec.caps.max_ttl.as_secs(),
+        max_negative_ttl: spec.caps.max_negative_ttl.as_secs(),
+        failure_ttl: spec.caps.failure_ttl.as_secs(),
+    };
+    match spec.target {
         Target::Zone(zone) => {
             let (response, verdict) = snapshot.zones[zone as usize].zone().lookup(name.as_ref(), qtype);
             Asked::Said(response, verdict)
         }
         Target::Forward(group) => {
             let group = &snapshot.groups[group as usize];
-            let line = |at: usize| {
-                let server = &group.servers()[at];
-                let role = match server.role() {
-                    Role::Primary => "primary",
-                    Role::Backup => "backup",
-                };
-                ServerLine { address: server.address(), role: role.into() }
-            };
-            hop.upstream = group.preview(now).into_iter().map(line).collect();
-            Asked::Outside(format!("forwarded to {}", group.name()))
+            Asked::Outside(outside(Some(group)), format!("what the servers of {} say", group.name()))
         }
-        Target::Recurse => Asked::Outside("asked from the root down".into()),
+        Target::Recurse => {
+            Asked::Outside(outside(None), "what the servers from the root down say".to_owned())
+        }
         Target::Refuse => Asked::Refused,
     }
+}
+
+fn order(group: &Group, now: Now) -> Vec<ServerLine> {
+    let line = |at: usize| {
+        let server = &group.servers()[at];
+        let role = match server.role() {
+            Role::Primary => "primary",
+            Role::Backup => "backup",
+        };
+        ServerLine { address: server.address(), role: role.into() }
+    };
+    group.preview(now).into_iter().map(line).collect()
 }
 
 fn said(response: &Response, verdict: Verdict) -> (String, Next) {
@@ -239,7 +285,11 @@ fn said(response: &Response, verdict: Verdict) -> (String, Next) {
     match verdict {
         Verdict::Alias(target) => (format!("an alias of {target}"), Next::Chain(target)),
         Verdict::Answer => {
-            ("has the records".into(), Next::End(format!("{code}, {} records", response.answer.len())))
+            let records = match response.answer.len() {
+                1 => "1 record".to_owned(),
+                many => format!("{many} records"),
+            };
+            ("has the records".into(), Next::End(format!("{code}, {records}")))
         }
         Verdict::NoData(_) => ("has the name, not the type".into(), Next::End(format!("{code}, no data"))),
         Verdict::NxDomain => ("has no such name".into(), Next::End(code.into())),
@@ -259,7 +309,7 @@ fn records(response: &Response) -> Vec<String> {
 
 fn target(snapshot: &Snapshot, target: Target) -> String {
     match target {
-        Target::Zone(zone) => format!("zone (serial {})", snapshot.zones[zone as usize].zone().serial()),
+        Target::Zone(zone) => format!("zone, serial {}", snapshot.zones[zone as usize].zone().serial()),
         Target::Forward(group) => format!("forward to {}", snapshot.groups[group as usize].name()),
         Target::Recurse => "recurse".into(),
         Target::Refuse => "refuse".into(),

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::adapter::Street;
 use super::build::{Inventory, build};
 use super::probing::Probing;
+use super::standing::Standing;
 use super::status::{Reloads, Show};
 use crate::cache::PublishedCounts;
 use crate::config::{self, Config, Diagnostic, LogTarget};
@@ -46,8 +48,13 @@ pub enum Fault {
     #[error(transparent)]
     Listen(#[from] listen::StartError),
     /// The query log's target.
-    #[error("the query log cannot be opened: {0}")]
-    Log(io::Error),
+    #[error("{target}: the query log cannot be opened: {fault}")]
+    Log {
+        /// The file, or stdout.
+        target: String,
+        /// The system's reason.
+        fault: io::Error,
+    },
     /// The HTTP endpoint's address.
     #[error("cannot listen on {address} for HTTP: {fault}")]
     Control {
@@ -79,6 +86,33 @@ pub struct Server {
     probing: Probing,
     control: Option<control::Running>,
     reloads: Arc<Mutex<Reloads>>,
+    standing: Arc<Standing>,
+}
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 opens the query log again.
+pub fn run(config: Config, origin: Origin) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anything is answered: until it is caught, a signal ends the process.
+    let signals = runtime.block_on(async { Signals::catch() })?;
+    Server::start(config, origin)?.run_until_signalled(&runtime, signals)
+}
+
+struct Signals {
+    reload: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Signals> {
+        Ok(Signals {
+            reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
 }
 
 impl Server {
@@ -92,25 +126,25 @@ impl Server {
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
-        let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers).map_err(Fault::Log)?;
+        let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers)
+            .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
-        let probing = Probing::start()?;
         let make = factory(&config, &shared, &metrics, lanes, &counts);
-        let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
-        probing.watch(&built.inventory);
         let reloads = Arc::new(Mutex::new(Reloads { last_success: Some(started), ..Reloads::default() }));
+        let standing = Arc::<Standing>::default();
         let show = Show {
             shared: Arc::clone(&shared),
             metrics,
             counts,
-            listen: listening.stats().to_vec(),
+            standing: Arc::clone(&standing),
             log: log.control(),
             reloads: Arc::clone(&reloads),
             origin: origin.clone(),
             started,
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
         };
+        // First, so that whoever asks is told that it is not ready yet.
         let control = match config.listen.http {
             Some(address) => {
                 let cannot = |fault| Fault::Control { address, fault };
@@ -118,6 +152,13 @@ impl Server {
             }
             None => None,
         };
+        let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
+        let probing = Probing::start()?;
+        probing.watch(&built.inventory);
+        standing.serve(listening.stats(), Instant::now());
+        if let Some(control) = &control {
+            tracing::info!("serving metrics and status on http://{}/", control.address());
+        }
         for address in listening.addresses() {
             tracing::info!("serving DNS on {address}, {workers} workers");
         }
@@ -131,26 +172,21 @@ impl Server {
             probing,
             control,
             reloads,
+            standing,
         })
     }
 
-    /// Serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 opens the query log again.
-    pub fn run_until_signalled(mut self) -> Result<(), Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    fn run_until_signalled(mut self, runtime: &Runtime, mut signals: Signals) -> Result<(), Fault> {
         let outcome = runtime.block_on(async {
-            let mut reload = signal(SignalKind::hangup())?;
-            let mut reopen = signal(SignalKind::user_defined1())?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
             let mut watch = tokio::time::interval(watchdog_period());
             let mut beats = self.beats();
             notify(&[sd_notify::NotifyState::Ready]);
             loop {
                 tokio::select! {
-                    _ = reload.recv() => self.reload(),
-                    _ = reopen.recv() => self.log.control().reopen(),
-                    _ = terminate.recv() => return Ok(()),
-                    _ = interrupt.recv() => return Ok(()),
+                    _ = signals.reload.recv() => self.reload(),
+                    _ = signals.reopen.recv() => self.log.control().reopen(),
+                    _ = signals.terminate.recv() => return Ok(()),
+                    _ = signals.interrupt.recv() => return Ok(()),
                     _ = watch.tick() => {
                         // A worker that no longer turns must not be kept alive by a main thread that does.
                         let now = self.beats();
@@ -172,6 +208,7 @@ impl Server {
 
     /// Answers what was accepted, writes what was logged, ends.
     pub fn stop(self) -> Result<(), Fault> {
+        self.standing.stop();
         self.listening.stop();
         let joined = self.listening.join();
         if let Some(control) = self.control {
@@ -199,14 +236,16 @@ impl Server {
                 for warning in loaded.warnings.iter().chain(&built.warnings) {
                     tracing::warn!("{warning}");
                 }
-                say_what_waits_for_a_restart(&self.config, &loaded.config);
+                let mut config = say_what_waits_for_a_restart(&self.config, &loaded.config);
                 if let Err(fault) = redirect(&self.log, &self.config, &loaded.config) {
-                    tracing::error!("the query log stays where it was: {fault}");
+                    config.query_log.to = self.config.query_log.to.clone();
+                    let target = log_name(&loaded.config);
+                    tracing::error!("{target}: {fault}; the query log stays where it was");
                 }
                 self.shared.put_in_force(built.snapshot);
                 self.probing.watch(&built.inventory);
                 self.inventory = built.inventory;
-                self.config = loaded.config;
+                self.config = config;
                 reloads.succeeded += 1;
                 let now = SystemTime::now();
                 (reloads.last_success, reloads.last) = (Some(now), Some((now, Ok(()))));
@@ -287,23 +326,38 @@ fn log_target(config: &Config) -> Target {
     }
 }
 
+fn log_name(config: &Config) -> String {
+    match &config.query_log.to {
+        LogTarget::File(path) => path.display().to_string(),
+        LogTarget::Off | LogTarget::Stdout => "stdout".into(),
+    }
+}
+
 fn redirect(log: &QueryLog, before: &Config, after: &Config) -> io::Result<()> {
     let target = log_target(after);
     if target == log_target(before) { Ok(()) } else { log.control().redirect(&target) }
 }
 
-fn say_what_waits_for_a_restart(before: &Config, after: &Config) {
+/// What will be in force: the new configuration, but for what only a start can change. That is said at every reload
+/// until there is one.
+fn say_what_waits_for_a_restart(before: &Config, after: &Config) -> Config {
+    let mut config = after.clone();
+    config.listen = before.listen.clone();
+    config.listen.udp_payload = after.listen.udp_payload;
+    (config.cache.size, config.cache.answer_size) = (before.cache.size, before.cache.answer_size);
+    config.query_log.queue = before.query_log.queue;
     let waits = [
-        ("[listen]", before.listen != after.listen),
+        ("[listen]", config.listen != after.listen),
         (
             "[cache] size and answer-size",
-            (before.cache.size, before.cache.answer_size) != (after.cache.size, after.cache.answer_size),
+            (config.cache.size, config.cache.answer_size) != (after.cache.size, after.cache.answer_size),
         ),
-        ("[query-log] queue", before.query_log.queue != after.query_log.queue),
+        ("[query-log] queue", config.query_log.queue != after.query_log.queue),
     ];
     for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{what} changed: takes effect at the next restart");
     }
+    config
 }
 
 fn default_workers() -> usize {

@@ -1,16 +1,17 @@
 //! Config → Snapshot; start, reload, drain, stop.
 //!
 //! [`build`] makes a snapshot off to the side; [`life`] keeps the server alive between signals; [`status`] tells the
-//! HTTP endpoint what it may show.
+//! HTTP endpoint what it may show, [`standing`] whether the node is ready.
 
 mod adapter;
 pub mod build;
 mod life;
 mod probing;
+mod standing;
 mod status;
 pub mod testing;
 
-pub use life::{Fault, Origin, Server};
+pub use life::{Fault, Origin, Server, run};
 
 /// Sends the operator's log to stderr, where journald reads it. `RUST_LOG` says more or less.
 pub fn log_to_stderr(default: &str) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::life::Origin;
+use super::standing::Standing;
 use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
@@ -36,7 +37,7 @@ pub(super) struct Show {
     pub shared: Arc<Shared>,
     pub metrics: Arc<Metrics>,
     pub counts: Vec<Arc<PublishedCounts>>,
-    pub listen: Vec<Arc<Stats>>,
+    pub standing: Arc<Standing>,
     pub log: LogControl,
     pub reloads: Arc<Mutex<Reloads>>,
     pub origin: Origin,
@@ -60,21 +61,7 @@ impl Status for Show {
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
-        // Sockets are bound and zones loaded before this endpoint exists; what can still be missing is somebody to ask.
-        let snapshot = self.shared.snapshot();
-        let down = |group: &upstream::GroupStatus| group.count(State::Down) == group.servers.len();
-        let reasons: Vec<String> = snapshot
-            .groups
-            .iter()
-            .map(|group| group.status())
-            .filter(down)
-            .map(|group| format!("all servers of upstream {} are down", group.name))
-            .collect();
-        // A server without one of its upstreams still serves zones and other upstreams: it is ready, and says so.
-        for reason in &reasons {
-            tracing::debug!("{reason}");
-        }
-        Ok(())
+        self.standing.ready(Instant::now())
     }
 
     fn status(&self) -> StatusDocument {
@@ -84,7 +71,7 @@ impl Status for Show {
             version: env!("CARGO_PKG_VERSION").into(),
             node: snapshot.directory.node.clone(),
             uptime_seconds: self.started.elapsed().map_or(0, |age| age.as_secs()),
-            workers: self.listen.len(),
+            workers: self.counts.len(),
             configuration: self.configuration(),
             views: views(&snapshot),
             routes: routes(&snapshot, &sums.routes),
@@ -139,7 +126,7 @@ impl Show {
     }
 
     fn readings(&self, snapshot: &Snapshot) -> Readings {
-        let sum = |field: fn(&Stats) -> u64| self.listen.iter().map(|stats| field(stats)).sum();
+        let sum = |field: fn(&Stats) -> u64| self.standing.workers().iter().map(|stats| field(stats)).sum();
         let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Readings {
             answer_cache: reading(self.answer_counts()),

@@ -20,6 +20,9 @@ pub(super) enum Mode {
     Once,
 }
 
+/// The demo's ports are its `--port` and so many above it: the server, three controllers, AmazonProvidedDNS, HTTP.
+pub(super) const LAST_PORT: u16 = 5;
+
 /// Runs the demo.
 pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
     if !conf.join("zones.toml").is_file() {
@@ -40,21 +43,19 @@ pub(super) fn run(conf: &Path, port: u16, mode: Mode) -> Done {
         ])
     });
     // They serve for as long as they are held.
-    let _standins = standins.map_err(tell)?;
+    let taken = |fault: &dyn std::fmt::Display| {
+        tell(format!("{fault}\nThe demo takes ports {port} to {}: --port N takes others.", port + LAST_PORT))
+    };
+    let _standins = standins.map_err(|fault| taken(&fault))?;
     server::log_to_stderr("warn");
-    let server = Server::start(loaded.config, server::Origin::Memory).map_err(tell)?;
+    let server = Server::start(loaded.config, server::Origin::Memory).map_err(|fault| taken(&fault))?;
     say(&introduction(port));
     let questions = question::shipped();
     match mode {
         Mode::Once => {
             // The stand-ins answer on this thread while another one asks.
-            let asked = std::thread::spawn(move || questions.iter().map(|q| q.ask(port)).collect::<Vec<_>>());
-            let answers = runtime.block_on(async {
-                while !asked.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-                asked.join().unwrap_or_default()
-            });
+            let asked = runtime.spawn_blocking(move || questions.iter().map(|q| q.ask(port)).collect());
+            let answers: Vec<String> = runtime.block_on(asked).map_err(tell)?;
             let mut failures = 0;
             for (question, answer) in question::shipped().iter().zip(answers) {
                 failures += usize::from(!question.report(port, &answer));
@@ -83,7 +84,7 @@ fn configuration(port: u16) -> String {
     let _ = write!(
         text,
         "[node]\nid = \"demo\"\nregion = \"ap-northeast-1\"\n[listen]\ndns = [\"127.0.0.1:{port}\"]\nhttp = \"127.0.0.1:{}\"\nworkers = 1\n",
-        port + 5
+        port + LAST_PORT
     );
     for (name, cidr, groups) in NETWORKS {
         let groups: Vec<String> = groups.iter().map(|group| format!("\"{group}\"")).collect();
@@ -134,6 +135,6 @@ fn introduction(port: u16) -> String {
          \x20 127.0.5.1  the internet\n\
          \x20 127.0.9.1  in no network\n\n\
          Try these from another terminal:\n\n",
-        port + 5
+        port + LAST_PORT
     )
 }

@@ -45,8 +45,7 @@ pub(super) async fn start(addresses: &[SocketAddr], zones: &[ZoneText]) -> Resul
     }
     let mut server = Server::new(catalog);
     for address in addresses {
-        let in_use =
-            |fault: std::io::Error| format!("{address} for a stand-in: {fault} (choose another --port)");
+        let in_use = |fault: std::io::Error| format!("cannot listen on {address} for a stand-in: {fault}");
         server.register_socket(UdpSocket::bind(address).await.map_err(in_use)?);
         let listener = TcpListener::bind(address).await.map_err(in_use)?;
         server.register_listener(listener, Duration::from_secs(10), 65_535);
