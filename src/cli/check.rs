@@ -29,26 +29,18 @@ pub(super) fn configuration(path: &Path, strictness: Strictness) -> Done {
     )?;
     warnings.extend(built.warnings);
     show(&warnings);
-    let table = &built.snapshot.table;
-    say(&format!(
-        "{}: {} networks, {} views, {} routes, {} zones, {} upstreams; {}\n",
-        path.display(),
-        loaded.config.networks.len(),
-        table.views().len(),
-        loaded.config.routes.len(),
-        loaded
-            .config
-            .routes
-            .iter()
-            .filter(|route| matches!(route.target, config::Target::Zone { .. }))
-            .count(),
-        loaded.config.upstreams.len(),
-        match warnings.len() {
-            0 => "nothing is wrong".to_owned(),
-            1 => "1 warning".to_owned(),
-            n => format!("{n} warnings"),
-        }
-    ));
+    let config = &loaded.config;
+    let is_zone = |route: &&config::Route| matches!(route.target, config::Target::Zone { .. });
+    let parts = [
+        count(config.networks.len(), "network"),
+        count(built.snapshot.table.views().len(), "view"),
+        count(config.routes.len(), "route"),
+        count(config.routes.iter().filter(is_zone).count(), "zone"),
+        count(config.upstreams.len(), "upstream"),
+    ];
+    let verdict =
+        if warnings.is_empty() { "nothing is wrong".to_owned() } else { count(warnings.len(), "warning") };
+    say(&format!("{}: {}; {verdict}\n", path.display(), parts.join(", ")));
     if strictness == Strictness::Warnings && !warnings.is_empty() { Err(Told) } else { Ok(()) }
 }
 
@@ -66,10 +58,14 @@ pub(super) fn show(faults: &[Diagnostic]) -> Told {
     for fault in faults {
         eprintln!("{fault}");
     }
-    let count = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
-    match (count(Severity::Error), count(Severity::Warning)) {
+    let of = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
+    match (of(Severity::Error), of(Severity::Warning)) {
         (0, _) => Told,
-        (errors, 0) => tell(format_args!("{errors} {}", if errors == 1 { "error" } else { "errors" })),
-        (errors, warnings) => tell(format_args!("errors: {errors}, warnings: {warnings}")),
+        (errors, 0) => tell(count(errors, "error")),
+        (errors, warnings) => tell(format!("{}, {}", count(errors, "error"), count(warnings, "warning"))),
     }
+}
+
+fn count(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }

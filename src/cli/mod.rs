@@ -111,11 +111,10 @@ enum Command {
         once: bool,
     },
     /// Write completions for a shell to stdout.
-    ///
-    /// bash: kakehashi completions bash > /etc/bash_completion.d/kakehashi;
-    /// zsh: kakehashi completions zsh > /usr/local/share/zsh/site-functions/_kakehashi;
-    /// fish: kakehashi completions fish > ~/.config/fish/completions/kakehashi.fish
-    #[command(verbatim_doc_comment)]
+    #[command(after_long_help = "Examples:\n  \
+        kakehashi completions bash > /etc/bash_completion.d/kakehashi\n  \
+        kakehashi completions zsh > /usr/local/share/zsh/site-functions/_kakehashi\n  \
+        kakehashi completions fish > ~/.config/fish/completions/kakehashi.fish")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
