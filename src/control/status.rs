@@ -130,9 +130,9 @@ pub struct ServerStatus {
     pub backup: bool,
     /// Its smoothed time to answer, once known.
     pub latency_ms: Option<f64>,
-    /// Queries sent.
+    /// Queries sent, health checks included.
     pub queries: u64,
-    /// Queries without a usable answer.
+    /// Of these, the ones without a usable answer.
     pub failures: u64,
 }
 

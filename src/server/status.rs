@@ -192,8 +192,8 @@ fn upstream(group: &upstream::GroupStatus) -> UpstreamStatus {
         address: server.address.to_string(),
         state: server.health.state.text().into(),
         backup: server.role == Role::Backup,
-        latency_ms: server.health.latency.map(|latency| latency.as_secs_f64() * 1e3),
-        queries: server.counts.tally.queries,
+        latency_ms: server.health.latency.map(|latency| latency.as_micros() as f64 / 1e3),
+        queries: server.counts.tally.queries + server.health.probes,
         failures: failures(server).values().sum(),
     });
     UpstreamStatus { name: group.name.clone(), servers: servers.collect() }

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::{Said, kakehashi, kakehashi_in};
 
+/// How often a port was wanted.
+static CALLS: AtomicU16 = AtomicU16::new(0);
+
 /// The demo's port and so many above it.
 const PORTS: u16 = 6;
 
@@ -16,7 +19,6 @@ fn free_port() -> u16 {
             && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
     };
     // Below the range that the kernel takes ports from by itself; each test has its own part of it.
-    static CALLS: AtomicU16 = AtomicU16::new(0);
     let start = 10_000 + (std::process::id() % 20_000) as u16 + 100 * CALLS.fetch_add(1, Ordering::Relaxed);
     (start..32_000).find(|port| (*port..port + PORTS).all(free)).unwrap()
 }
