@@ -128,8 +128,10 @@ impl ResponseCache {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What it did so far and what it holds; moka's own figures, exact after its next maintenance.
+    /// What it did so far and what it holds. moka counts when it tidies up, which it leaves to the next write; whoever
+    /// looks wants to see what is there now.
     pub fn counts(&self) -> Counts {
+        self.entries.run_pending_tasks();
         Counts {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
