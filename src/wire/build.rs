@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn an_opt_record_gives_way_before_a_message_grows_too_large() {
         let (none, question) =
-            (Records::new(), [&name(&vec!["a".repeat(61); 4].join(".")).wire()[..], &[0, 1, 0, 1]].concat());
+            (Records::new(), [name(&vec!["a".repeat(61); 4].join(".")).wire(), &[0, 1, 0, 1]].concat());
         let ede = [Ede::new(22, "w".repeat(128)), Ede::new(13, "w".repeat(128))];
         let (node, mut out, mut ttls) = ([b'n'; 255], Vec::new(), Vec::new());
         for nsid in [None, Some(&node[..])] {

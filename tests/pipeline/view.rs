@@ -1,5 +1,6 @@
 //! Who sees what: unknown clients, views, special-use names, RD, and what stays where it is.
 
+use kakehashi::pipeline::explain::explain;
 use kakehashi::wire::{RType, flag};
 
 use crate::stand_in::StandIn;
@@ -129,4 +130,60 @@ visible-to = ["vpc"]
     let ask = |client| world.ask(&Query { qtype: RType::SRV, ..Query::a(client, "_x._tcp.test1") });
     assert_eq!(ask(ONPREM).message.additional.len(), 1);
     assert!(ask(VPC).message.additional.is_empty(), "in this view that name is another route's");
+}
+
+#[test]
+fn explain_says_what_the_street_does() {
+    let configuration = r#"
+file: t.zone
+app CNAME app.refused.test1.
+loop CNAME loop
+x.empty A 10.0.0.1
+out CNAME www.example.com.
+cut NS ns.example.com.
+end
+file: under.zone
+end
+[[zone]]
+domain = "sub.test.internal"
+file = "under.zone"
+visible-to = ["any"]
+fall-through = true
+[[zone]]
+domain = "test.internal"
+file = "t.zone"
+visible-to = ["any"]
+[[rule]]
+domain = "refused.test1"
+refuse = true
+visible-to = ["any"]
+[[rule]]
+domain = "."
+forward = "up0"
+visible-to = ["vpc"]
+"#;
+    let upstream = StandIn::start("");
+    let world = World::new(configuration, &[&upstream]);
+    let ask = |client: &str, name: &str, qtype: RType| {
+        let snapshot = world.street.shared.snapshot();
+        let name: kakehashi::wire::Name = name.parse().unwrap();
+        explain(&snapshot, client.parse().unwrap(), &name, qtype, world.now()).outcome
+    };
+    for client in [VPC, EXTERNAL, "198.51.100.250"] {
+        for name in
+            ["app", "loop", "empty", "x.empty", "out", "cut", "a.cut", "sub", "a.sub", "no", "no.empty"]
+                .map(|name| format!("{name}.test.internal"))
+                .iter()
+                .map(String::as_str)
+                .chain(["refused.test1", "www.example.com", "localhost"])
+        {
+            for qtype in [RType::A, RType::ANY, RType::AXFR, RType(250)] {
+                let outcome = ask(client, name, qtype);
+                let code = world.ask(&Query { qtype, ..Query::a(client, name) }).text();
+                let code = code.split(':').next().unwrap();
+                let known = outcome.starts_with("what ") || outcome.starts_with("a referral");
+                assert!(known || outcome.starts_with(code), "{client} {name} {qtype}: {outcome}, but {code}");
+            }
+        }
+    }
 }
