@@ -11,7 +11,8 @@ use super::response::{Cached, ResponseKey};
 /// Locked rarely and briefly: only misses come here.
 const SHARDS: usize = 16;
 
-type Shard = HashMap<ResponseKey, Vec<oneshot::Sender<Arc<Cached>>>>;
+type Waiting = Vec<oneshot::Sender<Arc<Cached>>>;
+type Shard = HashMap<ResponseKey, Waiting>;
 
 /// The table.
 pub struct Flights {
@@ -30,7 +31,8 @@ pub enum Flight<'a> {
 /// The duty to fetch. Dropped without a result (a task that was ended) it sets the others free.
 pub struct Lead<'a> {
     flights: &'a Flights,
-    key: ResponseKey,
+    /// Taken once it has landed: from then on the place in the table may be another flight's.
+    key: Option<ResponseKey>,
 }
 
 impl Flights {
@@ -48,7 +50,7 @@ impl Flights {
             return Flight::Wait(receiver);
         }
         shard.insert(key.clone(), Vec::new());
-        Flight::Lead(Lead { flights: self, key: key.clone() })
+        Flight::Lead(Lead { flights: self, key: Some(key.clone()) })
     }
 
     /// How many questions are in flight.
@@ -74,22 +76,88 @@ impl Default for Flights {
 
 impl Lead<'_> {
     /// Gives the result to all who wait.
-    pub fn land(self, result: &Arc<Cached>) {
-        let waiting = self.flights.shard(&self.key).remove(&self.key).unwrap_or_default();
-        for sender in waiting {
+    pub fn land(mut self, result: &Arc<Cached>) {
+        for sender in self.leave() {
             // Whoever went away in the meantime does not miss it.
             let _ = sender.send(Arc::clone(result));
         }
+    }
+
+    fn leave(&mut self) -> Waiting {
+        let Some(key) = self.key.take() else { return Vec::new() };
+        self.flights.shard(&key).remove(&key).unwrap_or_default()
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        self.flights.shard(&self.key).remove(&self.key);
+        drop(self.leave());
     }
 }
 
 /// A panic elsewhere leaves the map whole: nothing between lock and unlock can stop half-way.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::query::Failure;
+    use crate::wire::{NameRef, RType};
+
+    fn key() -> ResponseKey {
+        ResponseKey::new(1, 0, NameRef::ROOT, RType::A)
+    }
+
+    fn result() -> Arc<Cached> {
+        let outcome = Err((Failure::Timeout, Vec::new()));
+        Arc::new(Cached { outcome, server: None, stored: Duration::ZERO, holds: Duration::ZERO })
+    }
+
+    /// Who is woken asks again at once, as on another worker.
+    struct AsksAgain(Arc<Flights>, Mutex<Vec<oneshot::Receiver<Arc<Cached>>>>);
+
+    impl Wake for AsksAgain {
+        fn wake(self: Arc<Self>) {
+            let Flight::Lead(lead) = self.0.join(&key()) else { panic!("the flight has landed") };
+            let Flight::Wait(wait) = self.0.join(&key()) else { panic!("there is a flight") };
+            self.1.lock().unwrap().push(wait);
+            // The lead goes on elsewhere.
+            let mut lead = lead;
+            lead.key = None;
+        }
+    }
+
+    #[test]
+    fn a_landing_does_not_end_the_flight_that_begins_meanwhile() {
+        let flights = Arc::new(Flights::new());
+        let Flight::Lead(first) = flights.join(&key()) else { panic!("nobody was asking") };
+        let Flight::Wait(wait) = flights.join(&key()) else { panic!("somebody is asking") };
+        let again = Arc::new(AsksAgain(flights.clone(), Mutex::default()));
+        let waker = Waker::from(again.clone());
+        let mut wait = pin!(wait);
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        first.land(&result());
+        assert!(matches!(wait.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(_))));
+        assert_eq!(flights.len(), 1, "the second flight is still under way");
+        let mut second = again.1.lock().unwrap().pop().unwrap();
+        assert!(second.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+    }
+
+    #[test]
+    fn a_leader_that_gives_up_sets_the_others_free() {
+        let flights = Flights::new();
+        let Flight::Lead(lead) = flights.join(&key()) else { panic!("nobody was asking") };
+        let Flight::Wait(mut wait) = flights.join(&key()) else { panic!("somebody is asking") };
+        drop(lead);
+        assert_eq!(wait.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
+        assert!(flights.is_empty());
+    }
 }

@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::Snapshot;
+use crate::policy::{self, Decision};
 use crate::query::{Failure, Now, Owns, Response, Verdict};
 use crate::route::table::RouteSpec;
-use crate::route::{FallThrough, Target, Visible};
+use crate::route::{Candidate, FallThrough, Target, Visible};
 use crate::upstream::{Balance, Group, Role};
 use crate::wire::present::RData;
 use crate::wire::rcode;
@@ -136,26 +137,31 @@ pub fn explain(snapshot: &Snapshot, client: IpAddr, name: &Name, qtype: RType, n
     explanation.network = Some(network.name.clone());
     explanation.groups.clone_from(&network.groups);
     explanation.view = Some(snapshot.table.view(known.view).name.clone());
-    let mut name = name.clone();
+    if let Decision::Refuse(failure) = policy::judge_type(qtype) {
+        explanation.outcome = refusal(failure);
+        return explanation;
+    }
+    let mut names = vec![name.clone()];
     let mut before = Vec::new();
     for nth in 0..=MAX_CHAIN {
-        let (hop, next) = hop(snapshot, known.view, &name, qtype, now, &mut before);
+        let (hop, next) = hop(snapshot, known.view, &names[nth], qtype, now, &mut before);
         explanation.hops.push(hop);
-        match next {
-            Next::Chain(target) => name = target,
-            Next::End(_)
-                if nth > 0 && explanation.hops[nth].routes.iter().all(|route| route.fate == Fate::Unseen) =>
-            {
-                explanation.outcome =
-                    "NOERROR with the CNAMEs alone: this view sees no route for the last target".into();
-                return explanation;
+        explanation.outcome = match next {
+            Next::Chain(target) if names.contains(&target) => refusal(Failure::ChainTooLong),
+            Next::Chain(target) => {
+                names.push(target);
+                continue;
             }
+            Next::Refused(_) if nth > 0 => {
+                "NOERROR with the CNAMEs alone: this view has no answer for the last target".into()
+            }
+            Next::Refused(failure) => refusal(failure),
             Next::End(outcome) => {
                 before.push(outcome);
-                explanation.outcome = before.join("; where that has no such name, ");
-                return explanation;
+                before.join("; where that has no such name, ")
             }
-        }
+        };
+        return explanation;
     }
     explanation.outcome = refusal(Failure::ChainTooLong);
     explanation
@@ -163,6 +169,7 @@ pub fn explain(snapshot: &Snapshot, client: IpAddr, name: &Name, qtype: RType, n
 
 enum Next {
     Chain(Name),
+    Refused(Failure),
     End(String),
 }
 
@@ -177,44 +184,64 @@ fn hop(
 ) -> (Hop, Next) {
     let mut hop = Hop { name: name.to_string(), routes: Vec::new(), records: Vec::new() };
     let mut next: Option<Next> = None;
-    let mut open = true;
-    for candidate in snapshot.table.all_candidates(view, name.as_ref()) {
+    let mut open = Open::ToAll;
+    let mut exists = Exists::Nowhere;
+    let candidates = snapshot.table.all_candidates(view, name.as_ref());
+    for (nth, candidate) in candidates.iter().enumerate() {
         let spec = snapshot.table.route(candidate.route);
         let mut outside = None;
         let (fate, why) = if !candidate.seen {
             (Fate::Unseen, format!("visible to {} only", audience(&spec.visible)))
-        } else if !open {
+        } else if open == Open::ToNone {
             (Fate::Lost, "a route before it answers".into())
+        } else if open == Open::Outside && !spec.target.leads_outside() {
+            (Fate::Lost, "below a zone cut only those are asked that lead outside".into())
         } else {
             let passes = spec.fall_through == FallThrough::Yes;
             match ask(snapshot, spec, name, qtype, now) {
-                Asked::Said(response, Verdict::NxDomain | Verdict::NoData(Owns::Structure)) if passes => {
-                    let outcome = rcode::text(response.rcode).to_owned();
-                    next = Some(Next::End(format!("{outcome}: no route has the name")));
-                    (Fate::Passed, "has no such name, and falls through".into())
+                Asked::Said(_, verdict @ (Verdict::NxDomain | Verdict::NoData(Owns::Structure))) => {
+                    if verdict != Verdict::NxDomain {
+                        exists = Exists::Somewhere;
+                    }
+                    next = Some(Next::End(match exists {
+                        Exists::Nowhere => "NXDOMAIN: no route has the name".into(),
+                        Exists::Somewhere => {
+                            "NOERROR, no data: the name is there for what is below it".into()
+                        }
+                    }));
+                    if passes {
+                        (Fate::Passed, "has no such name, and falls through".into())
+                    } else {
+                        open = Open::ToNone;
+                        (Fate::Won, "has no such name".into())
+                    }
+                }
+                Asked::Said(_, Verdict::Referral) if goes_outside(snapshot, &candidates[nth + 1..]) => {
+                    open = Open::Outside;
+                    (Fate::Passed, "delegates the name, which is asked for outside".into())
                 }
                 Asked::Said(response, verdict) => {
-                    open = false;
+                    open = Open::ToNone;
                     hop.records = records(&response);
                     let (why, ended) = said(&response, verdict);
                     next = Some(ended);
                     (Fate::Won, why)
                 }
                 Asked::Outside(line, says) => {
-                    open = passes;
                     outside = Some(line);
                     if passes {
                         before.push(says);
                         next = Some(Next::End("NXDOMAIN or no data, as they say".into()));
                         (Fate::Possible, "is asked, and falls through where it has no such name".into())
                     } else {
+                        open = Open::ToNone;
                         next = Some(Next::End(says));
                         (Fate::Won, "is asked".into())
                     }
                 }
                 Asked::Refused => {
-                    open = false;
-                    next = Some(Next::End(refusal(Failure::RefusedByRule)));
+                    open = Open::ToNone;
+                    next = Some(Next::Refused(Failure::RefusedByRule));
                     (Fate::Won, "refuses".into())
                 }
             }
@@ -228,7 +255,32 @@ fn hop(
             outside,
         });
     }
-    (hop, next.unwrap_or_else(|| Next::End(refusal(Failure::NoRoute))))
+    (hop, next.unwrap_or(Next::Refused(Failure::NoRoute)))
+}
+
+/// Which routes are still asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    ToAll,
+    /// Those only that lead outside: a zone of ours has delegated the name.
+    Outside,
+    ToNone,
+}
+
+/// Whether some layer so far had the name, be it for what is below it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exists {
+    Nowhere,
+    Somewhere,
+}
+
+/// As on the street: a refusal is not stepped over.
+fn goes_outside(snapshot: &Snapshot, more: &[Candidate]) -> bool {
+    more.iter()
+        .filter(|candidate| candidate.seen)
+        .map(|candidate| snapshot.table.route(candidate.route).target)
+        .find(|target| !matches!(target, Target::Zone(_)))
+        .is_some_and(Target::leads_outside)
 }
 
 enum Asked {
@@ -256,6 +308,9 @@ fn ask(snapshot: &Snapshot, spec: &RouteSpec, name: &Name, qtype: RType, now: No
         Target::Zone(zone) => {
             let (response, verdict) = snapshot.zones[zone as usize].zone().lookup(name.as_ref(), qtype);
             Asked::Said(response, verdict)
+        }
+        Target::Forward(_) | Target::Recurse if qtype == RType::ANY => {
+            Asked::Said(Response::default(), Verdict::Answer)
         }
         Target::Forward(group) => {
             let group = &snapshot.groups[group as usize];

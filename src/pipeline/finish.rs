@@ -62,7 +62,8 @@ pub(super) fn answer(worker: &Worker, asked: &Asked<'_>, walked: &Walked, may: K
     if fit == Fit::Whole && may == Keep::Yes {
         keep(worker, asked, walked, turn, out);
     }
-    record(worker, asked, trace, response.rcode, response.ede.first().map(|ede| ede.code), out);
+    let code = expressible(response.rcode, asked.request);
+    record(worker, asked, trace, code, response.ede.first().map(|ede| ede.code), out);
 }
 
 /// Writes why there is no answer, records it.
@@ -162,7 +163,7 @@ fn write(worker: &Worker, asked: &Asked<'_>, response: &Response, out: &mut Vec<
     let plan = Plan {
         id: request.id,
         flags,
-        rcode: response.rcode,
+        rcode: expressible(response.rcode, request),
         question: request.question(),
         answer: &response.answer,
         authority: &response.authority,
@@ -178,6 +179,11 @@ fn write(worker: &Worker, asked: &Asked<'_>, response: &Response, out: &mut Vec<
         rotate(out, &ttls, turn);
     }
     (fit, turn)
+}
+
+/// Without an OPT record an RCODE has four bits (RFC 6891 §6.1.3), and what is left of a larger one means something else.
+fn expressible(code: u16, request: &Request<'_>) -> u16 {
+    if request.edns.is_none() && code > 0xF { rcode::SERVFAIL } else { code }
 }
 
 /// The addresses at the end of an answer, if they may take turns.
@@ -231,6 +237,8 @@ fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>,
         rcode: response.rcode,
         ede: response.ede.first().map(|ede| ede.code),
     };
+    // What is kept has been turned already: the next client is one further on.
+    let turn = turn.map(|turn| Turn { by: 1, ..turn });
     let ttls = worker.scratch.borrow();
     let finished = Finished { wire, ttls: &ttls, turn, ttl, least, stamps: trace.stamps.clone(), origin };
     // Its seconds begin when those of the cached response do, or a TTL would go up from one worker to the next.

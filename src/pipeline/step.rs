@@ -8,9 +8,12 @@ use super::fetch::fetch;
 use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
 use crate::query::{Failure, Owns, Response, Source, Verdict};
-use crate::route::{FallThrough, Target};
+use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
 use crate::zone::ZoneHandle;
+
+/// How long the answer to ANY holds at most.
+const ANY_TTL: u32 = 300;
 
 /// Whether a step may wait for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,7 @@ pub(super) async fn step(
     let mut below_a_cut = None;
     for (nth, &route) in candidates.iter().enumerate() {
         let spec = snapshot.table.route(route);
+        let more = &candidates[nth + 1..];
         if below_a_cut.is_some() && !spec.target.leads_outside() {
             continue;
         }
@@ -66,16 +70,22 @@ pub(super) async fn step(
             Target::Refuse => return Ok(failed(trace, route, Failure::RefusedByRule)),
             Target::Zone(zone) => ask_zone(&snapshot.zones[zone as usize], name, question, trace),
             Target::Forward(_) | Target::Recurse if !question.recursion_desired => {
-                return Ok(match below_a_cut.or(passed) {
-                    Some(said) => Step::Said(said),
-                    None => failed(trace, route, Failure::NotAuthoritative),
-                });
+                // Whether the name exists is not known without asking here: what passed it on cannot deny it.
+                return Ok(failed(trace, route, Failure::NotAuthoritative));
             }
-            Target::Forward(_) | Target::Recurse if question.qtype == RType::ANY => minimal_any(name, trace),
+            Target::Forward(_) | Target::Recurse if question.qtype == RType::ANY => {
+                minimal_any(name, &spec.caps, trace)
+            }
             Target::Forward(_) | Target::Recurse => {
                 let fetched = fetch(worker, snapshot, route, name, question, patience, trace).await?;
                 match fetched {
-                    Ok(response) => cut_to_view(snapshot, view, route, name, question.qtype, response),
+                    Ok(response) => {
+                        let (response, chain, verdict) =
+                            cut_to_view(snapshot, view, route, name, question.qtype, response);
+                        let passes = spec.fall_through == FallThrough::Yes && !more.is_empty();
+                        let has_others = passes || passed.is_some();
+                        (response, if has_others { of_this_name(chain, verdict) } else { verdict })
+                    }
                     Err((failure, ede)) => {
                         trace.route = Some(route);
                         return Ok(Step::Failed(failure, ede));
@@ -85,7 +95,6 @@ pub(super) async fn step(
         };
         trace.route = Some(route);
         keep_own_additional(snapshot, view, route, &mut response);
-        let more = &candidates[nth + 1..];
         match &verdict {
             // Below a cut our zone knows only whom to ask. A client that wants recursion is not sent there itself, if
             // some route of its view can go for it.
@@ -93,6 +102,7 @@ pub(super) async fn step(
                 below_a_cut = Some(Said { response, verdict });
                 continue;
             }
+            Verdict::NoData(Owns::Records) => note_negative(trace, &response),
             Verdict::NxDomain | Verdict::NoData(Owns::Structure) => {
                 note_negative(trace, &response);
                 if let Some(earlier) = passed.take() {
@@ -116,8 +126,14 @@ fn failed(trace: &mut Trace, route: u32, failure: Failure) -> Step {
     Step::Failed(failure, Vec::new())
 }
 
+/// Whether one of these routes can go for what lies below a zone cut. A refusal is not stepped over.
 fn leads_outside(snapshot: &Snapshot, routes: &[u32]) -> bool {
-    routes.iter().any(|route| snapshot.table.route(*route).target.leads_outside())
+    let target = |route: &u32| snapshot.table.route(*route).target;
+    routes
+        .iter()
+        .map(target)
+        .find(|target| !matches!(target, Target::Zone(_)))
+        .is_some_and(Target::leads_outside)
 }
 
 fn ask_zone(handle: &ZoneHandle, name: &Name, question: &Question, trace: &mut Trace) -> (Response, Verdict) {
@@ -129,10 +145,11 @@ fn ask_zone(handle: &ZoneHandle, name: &Name, question: &Question, trace: &mut T
 }
 
 /// ANY towards the outside is answered here, with the least (RFC 8482 §4.2): nobody needs it, and it amplifies.
-fn minimal_any(name: &Name, trace: &mut Trace) -> (Response, Verdict) {
+fn minimal_any(name: &Name, caps: &Caps, trace: &mut Trace) -> (Response, Verdict) {
     let mut answer = Records::new();
     let rdata = b"\x07RFC8482\x00";
-    answer.push(RecordRef { owner: name.as_ref(), rtype: RType::HINFO, class: 1, ttl: 300, rdata });
+    let ttl = u32::try_from(caps.max_ttl.as_secs()).map_or(ANY_TTL, |cap| cap.min(ANY_TTL));
+    answer.push(RecordRef { owner: name.as_ref(), rtype: RType::HINFO, class: 1, ttl, rdata });
     trace.source = Source::Local;
     (Response { answer, ..Response::default() }, Verdict::Answer)
 }
@@ -158,6 +175,9 @@ fn note_negative(trace: &mut Trace, response: &Response) {
     trace.negative = Some(trace.negative.map_or(holds, |least| least.min(holds)));
 }
 
+/// The name that was asked, and those that its aliases lead to inside one response.
+type Chain = SmallVec<[Name; 4]>;
+
 /// Cuts a forwarded response where its chain enters what another route of this view answers for.
 ///
 /// A cached response is shared by all views that see its route, but the names behind its CNAMEs may be private in one
@@ -169,8 +189,8 @@ fn cut_to_view(
     name: &Name,
     qtype: RType,
     mut response: Response,
-) -> (Response, Verdict) {
-    let mut chain: SmallVec<[Name; 4]> = SmallVec::new();
+) -> (Response, Chain, Verdict) {
+    let mut chain = Chain::new();
     chain.push(name.clone());
     let verdict = loop {
         let current = &chain[chain.len() - 1];
@@ -195,7 +215,16 @@ fn cut_to_view(
     if !response.answer.iter().all(|record| owned(record.owner)) {
         response.answer = response.answer.filtered(|record| owned(record.owner) || above(record));
     }
-    (response, verdict)
+    (response, chain, verdict)
+}
+
+/// What a response with such a chain means for the name that was asked, where other layers are asked too: an alias
+/// exists, whatever its target does. Each layer may have that target, so it is routed by itself.
+fn of_this_name(mut chain: Chain, verdict: Verdict) -> Verdict {
+    match (verdict, chain.len()) {
+        (Verdict::NxDomain, 2..) => chain.pop().map_or(Verdict::NxDomain, Verdict::Alias),
+        (verdict, _) => verdict,
+    }
 }
 
 /// Leaves out additional records whose owners this view would ask another route for.

@@ -88,6 +88,8 @@ impl Worker {
     pub fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
         self.refresh();
         let request = match Request::parse(packet) {
+            // Nobody can be answered on port 0.
+            _ if path.client.port() == 0 => return Admit::Drop,
             Parsed::Query(request) => request,
             Parsed::Reject(head, code) => {
                 finish::reject(self, packet, &head, code, path, now, out);
@@ -95,11 +97,8 @@ impl Worker {
             }
             Parsed::Silence => return Admit::Drop,
         };
-        // Nobody can be answered on port 0.
-        if path.client.port() == 0 {
-            return Admit::Drop;
-        }
-        let snapshot = Arc::clone(&*self.snapshot.borrow());
+        // Borrowed, not cloned: the count of an `Arc` that all workers share would travel between their cores.
+        let snapshot = self.snapshot.borrow();
         let client = snapshot.table.client(path.client.ip());
         let asked = Asked { request: &request, path, now, client };
         let Some(known) = client else {
@@ -136,9 +135,14 @@ impl Worker {
         self.refresh();
         let Parsed::Query(request) = Request::parse(&packet) else { return None };
         let snapshot = Arc::clone(&*self.snapshot.borrow());
-        let client = snapshot.table.client(path.client.ip())?;
-        let mut asked = Asked { request: &request, path: &path, now, client: Some(client) };
+        let client = snapshot.table.client(path.client.ip());
+        let mut asked = Asked { request: &request, path: &path, now, client };
         let mut out = Vec::with_capacity(512);
+        let Some(client) = client else {
+            // A reload took its network away since it was admitted.
+            finish::refuse(&self, &asked, Failure::NoNetwork, &mut out);
+            return Some(out);
+        };
         let question = Question::of(&request);
         let mut walked = walk(&self, &snapshot, client.view, &question, Patience::Wait).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {

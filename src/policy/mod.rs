@@ -22,7 +22,12 @@ pub fn judge(request: &Request<'_>) -> Decision {
         CLASS_CH if asks_identity(request) => return Decision::Identify,
         _ => return Decision::Refuse(Failure::Class),
     }
-    match request.qtype {
+    judge_type(request.qtype)
+}
+
+/// Judges the type of a question of class IN.
+pub fn judge_type(qtype: RType) -> Decision {
+    match qtype {
         RType::ANY => Decision::Answer,
         RType::AXFR | RType::IXFR => Decision::Refuse(Failure::Transfer),
         qtype if qtype.is_meta() || qtype.0 == 0 => Decision::Refuse(Failure::MetaType),

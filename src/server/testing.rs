@@ -1,21 +1,25 @@
-//! A street without sockets in front: for tests, which ask it directly.
+//! A street without sockets in front: for tests, which ask it directly and turn its clock.
 
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::build::{Inventory, build};
-use crate::config;
+use crate::config::{self, Config};
 use crate::exchange::Exchange;
 use crate::listen::clock;
 use crate::observe::log::Target;
 use crate::observe::{Metrics, QueryLog, Recorder};
-use crate::pipeline::{Outfit, Shared, Worker};
+use crate::pipeline::{Clock, Outfit, Shared, Snapshot, Worker};
 
 /// One worker with its runtime.
 pub struct Street {
     /// The worker.
     pub worker: Rc<Worker>,
+    /// What it would share with other workers.
+    pub shared: Arc<Shared>,
+    inventory: Inventory,
+    local: tokio::task::LocalSet,
     runtime: tokio::runtime::Runtime,
     _log: QueryLog,
 }
@@ -23,25 +27,38 @@ pub struct Street {
 impl Street {
     /// Runs a future of the worker to its end.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        tokio::task::LocalSet::new().block_on(&self.runtime, future)
+        self.local.block_on(&self.runtime, future)
+    }
+
+    /// Puts another configuration in force, as a reload does.
+    ///
+    /// # Panics
+    /// If the configuration has errors: it is the test's own.
+    pub fn reload(&mut self, text: &str, folder: &Path) {
+        let (_, snapshot, inventory) = read(text, folder, &self.inventory);
+        self.shared.put_in_force(snapshot);
+        self.inventory = inventory;
     }
 }
 
-/// Builds a street of a configuration in memory; its time stands still at the process's first second.
+/// Builds a street of a configuration in memory, by the clock of this machine.
+///
+/// # Panics
+/// If the configuration has errors: it is the test's own.
+pub fn street(text: &str, folder: &Path) -> Street {
+    street_by(Box::new(clock::now), text, folder)
+}
+
+/// Builds a street whose time is what the test says.
 ///
 /// # Panics
 /// If the configuration has errors: it is the test's own.
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-pub fn street(text: &str, folder: &Path) -> Street {
-    let loaded = config::load_text("test.toml", text, folder)
-        .map_err(|faults| config::diagnostic::render(&faults))
-        .unwrap();
-    let built = build(&loaded.config, &Inventory::default())
-        .map_err(|faults| config::diagnostic::render(&faults))
-        .unwrap();
+pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
+    let (config, snapshot, inventory) = read(text, folder, &Inventory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let directory = Arc::clone(&built.snapshot.directory);
-    let shared = Arc::new(Shared::new(built.snapshot, loaded.config.cache.size));
+    let directory = Arc::clone(&snapshot.directory);
+    let shared = Arc::new(Shared::new(snapshot, config.cache.size));
     let (log, mut lanes) = QueryLog::start(&Target::Off, 1 << 16, 1).unwrap();
     let counters = Metrics::new(1).workers().next().unwrap();
     let outfit = Outfit {
@@ -49,11 +66,20 @@ pub fn street(text: &str, folder: &Path) -> Street {
         answer_size: 1 << 20,
         counts: Arc::default(),
         recorder: Recorder::new(counters, lanes.pop().unwrap(), directory),
-        clock: Box::new(clock::now),
+        clock,
     };
     let worker = {
         let _inside = runtime.enter();
-        Rc::new(Worker::new(shared, outfit))
+        Rc::new(Worker::new(Arc::clone(&shared), outfit))
     };
-    Street { worker, runtime, _log: log }
+    Street { worker, shared, inventory, local: tokio::task::LocalSet::new(), runtime, _log: log }
+}
+
+#[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+fn read(text: &str, folder: &Path, before: &Inventory) -> (Config, Snapshot, Inventory) {
+    let loaded = config::load_text("test.toml", text, folder)
+        .map_err(|faults| config::diagnostic::render(&faults))
+        .unwrap();
+    let built = build(&loaded.config, before).map_err(|faults| config::diagnostic::render(&faults)).unwrap();
+    (loaded.config, built.snapshot, built.inventory)
 }

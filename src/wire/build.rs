@@ -1,8 +1,10 @@
 //! Records → a message: compression (RFC 1035 §4.1.4), size limit and truncation (RFC 2181 §9), OPT.
 
-use super::edns::option;
+use super::compress::Names;
+pub use super::opt::Opt;
+use super::opt::{Load, Tail};
 use super::record::{Field, layout, may_compress};
-use super::{Ede, HEADER, NameRef, RType, RecordRef, Records, flag};
+use super::{HEADER, NameRef, RType, RecordRef, Records, flag};
 
 /// What a message is to say.
 #[derive(Debug, Clone, Copy)]
@@ -27,21 +29,6 @@ pub struct Plan<'a> {
     pub limit: usize,
 }
 
-/// The OPT record to send.
-#[derive(Debug, Clone, Copy)]
-pub struct Opt<'a> {
-    /// Our UDP payload size.
-    pub payload: u16,
-    /// DO and reserved bits.
-    pub flags: u16,
-    /// Name server identifier, where it was asked for.
-    pub nsid: Option<&'a [u8]>,
-    /// A cookie option's value.
-    pub cookie: Option<&'a [u8]>,
-    /// Extended errors.
-    pub ede: &'a [Ede],
-}
-
 /// What became of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
@@ -54,22 +41,51 @@ pub enum Fit {
 }
 
 /// Writes the message into `out` (cleared first) and the offsets of its TTLs into `ttls` (cleared first).
+///
+/// Where it does not fit, the words of extended errors are left out before any record is (RFC 8914 §3).
 pub fn build(plan: &Plan<'_>, out: &mut Vec<u8>, ttls: &mut Vec<u16>) -> Fit {
+    let Some(opt) = &plan.opt else { return write(plan, None, out, ttls) };
+    let room = plan.limit.saturating_sub(HEADER + plan.question.len());
+    let mut tail = Tail { opt, load: Load::Full };
+    if tail.length() > room {
+        tail.load = Load::Codes;
+    }
+    if tail.length() > room {
+        tail.load = Load::Nothing;
+    }
+    let fit = write(plan, Some(tail), out, ttls);
+    let shorter = Tail { load: Load::Codes, ..tail };
+    if fit == Fit::Whole || shorter.length() >= tail.length() {
+        return fit;
+    }
+    let fit = write(plan, Some(shorter), out, ttls);
+    if fit == Fit::Truncated {
+        // Nothing but the OPT is left: there is room for the words.
+        out.truncate(HEADER + plan.question.len());
+        tail.write(plan.rcode, out);
+    }
+    fit
+}
+
+fn write(plan: &Plan<'_>, opt: Option<Tail<'_>>, out: &mut Vec<u8>, ttls: &mut Vec<u16>) -> Fit {
     out.clear();
     ttls.clear();
     out.extend_from_slice(&[0; HEADER]);
     out.extend_from_slice(plan.question);
-    let room = plan.limit.saturating_sub(plan.opt.as_ref().map_or(0, opt_length));
+    let room = plan.limit.saturating_sub(opt.as_ref().map_or(0, Tail::length));
     let mut writer = Writer::new(out, ttls, room, plan.question);
     let mut counts = [u16::from(!plan.question.is_empty()), 0, 0, 0];
     let mut fit = Fit::Whole;
     let sections = [(plan.answer, 1), (plan.authority, 2), (plan.additional, 3)];
     for (records, section) in sections {
+        let mut whole = Whole::at(&writer);
         for record in records {
+            whole.before(&record, &writer, counts[section]);
             if writer.record(&record).is_err() {
                 // RFC 2181 §9: what is required did not fit. RFC 9471: glue of a referral is required.
                 let required = section < 3 || is_referral(plan);
                 fit = if required { Fit::Truncated } else { Fit::Trimmed };
+                counts[section] = writer.back_to(&whole);
                 break;
             }
             counts[section] += 1;
@@ -85,8 +101,8 @@ pub fn build(plan: &Plan<'_>, out: &mut Vec<u8>, ttls: &mut Vec<u16>) -> Fit {
         counts[1..].fill(0);
         flags |= flag::TC;
     }
-    if let Some(opt) = &plan.opt {
-        write_opt(opt, plan.rcode, out);
+    if let Some(opt) = opt {
+        opt.write(plan.rcode, out);
         counts[3] += 1;
     }
     out[..2].copy_from_slice(&plan.id.to_be_bytes());
@@ -103,39 +119,26 @@ fn is_referral(plan: &Plan<'_>) -> bool {
         && !plan.authority.iter().any(|record| record.rtype == RType::SOA)
 }
 
-fn opt_length(opt: &Opt<'_>) -> usize {
-    let errors: usize = opt.ede.iter().map(|ede| 6 + ede.text.len()).sum();
-    11 + opt.nsid.map_or(0, |value| 4 + value.len()) + opt.cookie.map_or(0, |value| 4 + value.len()) + errors
+/// Where the RRset that is being written began: none is sent in part (RFC 2181 §5).
+struct Whole<'a> {
+    set: Option<(NameRef<'a>, RType)>,
+    out: usize,
+    ttls: usize,
+    count: u16,
 }
 
-fn write_opt(opt: &Opt<'_>, rcode: u16, out: &mut Vec<u8>) {
-    out.push(0);
-    out.extend_from_slice(&RType::OPT.0.to_be_bytes());
-    out.extend_from_slice(&opt.payload.to_be_bytes());
-    out.extend_from_slice(&[(rcode >> 4) as u8, 0]);
-    out.extend_from_slice(&opt.flags.to_be_bytes());
-    out.extend_from_slice(&((opt_length(opt) - 11) as u16).to_be_bytes());
-    let mut write = |code: u16, parts: [&[u8]; 2]| {
-        out.extend_from_slice(&code.to_be_bytes());
-        out.extend_from_slice(&((parts[0].len() + parts[1].len()) as u16).to_be_bytes());
-        out.extend_from_slice(parts[0]);
-        out.extend_from_slice(parts[1]);
-    };
-    if let Some(value) = opt.nsid {
-        write(option::NSID, [value, &[]]);
+impl<'a> Whole<'a> {
+    fn at(writer: &Writer<'_>) -> Whole<'a> {
+        Whole { set: None, out: writer.out.len(), ttls: writer.ttls.len(), count: 0 }
     }
-    if let Some(value) = opt.cookie {
-        write(option::COOKIE, [value, &[]]);
-    }
-    for ede in opt.ede {
-        write(option::EDE, [&ede.code.to_be_bytes(), ede.text.as_bytes()]);
+
+    fn before(&mut self, record: &RecordRef<'a>, writer: &Writer<'_>, count: u16) {
+        let set = Some((record.owner, record.rtype));
+        if self.set != set {
+            *self = Whole { set, count, ..Whole::at(writer) };
+        }
     }
 }
-
-/// Slots of the table of names already written. A power of two; a name that finds no free slot in its four is simply
-/// not offered for compression, so work per name is bounded whatever a message holds.
-const SLOTS: usize = 256;
-const PROBES: usize = 4;
 
 struct Full;
 
@@ -144,15 +147,15 @@ struct Writer<'o> {
     ttls: &'o mut Vec<u16>,
     room: usize,
     qname: usize,
-    names: [u16; SLOTS],
+    names: Names,
 }
 
 impl<'o> Writer<'o> {
     fn new(out: &'o mut Vec<u8>, ttls: &'o mut Vec<u16>, room: usize, question: &[u8]) -> Writer<'o> {
         let mut writer =
-            Writer { out, ttls, room, qname: question.len().saturating_sub(4), names: [0; SLOTS] };
+            Writer { out, ttls, room, qname: question.len().saturating_sub(4), names: Names::new() };
         if let Ok(qname) = NameRef::parse(question, 0) {
-            writer.remember(qname, HEADER, usize::MAX);
+            writer.names.remember(qname, HEADER, usize::MAX);
         }
         writer
     }
@@ -187,6 +190,13 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
+    /// Takes the RRset back that did not fit; gives the number of records of its section that stay.
+    fn back_to(&mut self, whole: &Whole<'_>) -> u16 {
+        self.out.truncate(whole.out);
+        self.ttls.truncate(whole.ttls);
+        whole.count
+    }
+
     fn compressed_rdata(&mut self, record: &RecordRef<'_>) {
         let mut at = 0;
         for field in layout(record.rtype) {
@@ -216,7 +226,7 @@ impl<'o> Writer<'o> {
         let mut pointer = None;
         let mut at = 0;
         for suffix in name.suffixes().take_while(|suffix| !suffix.is_root()) {
-            if let Some(offset) = self.find(suffix) {
+            if let Some(offset) = self.names.find(suffix, self.out) {
                 (cut, pointer) = (at, Some(offset));
                 break;
             }
@@ -228,72 +238,15 @@ impl<'o> Writer<'o> {
             Some(offset) => self.out.extend_from_slice(&(0xC000 | offset).to_be_bytes()),
             None => self.out.push(0),
         }
-        self.remember(name, start, cut);
+        self.names.remember(name, start, cut);
     }
-
-    /// Remembers the suffixes of a name written at `start` that begin before `cut`.
-    fn remember(&mut self, name: NameRef<'_>, start: usize, cut: usize) {
-        let mut at = 0;
-        for suffix in name.suffixes().take_while(|suffix| !suffix.is_root()) {
-            let offset = start + at;
-            if at >= cut || offset >= 0x4000 {
-                break;
-            }
-            let slot = hash(suffix);
-            if let Some(free) = (0..PROBES).map(|p| (slot + p) % SLOTS).find(|s| self.names[*s] == 0) {
-                self.names[free] = offset as u16;
-            }
-            at += 1 + usize::from(name.wire()[at]);
-        }
-    }
-
-    fn find(&self, suffix: NameRef<'_>) -> Option<u16> {
-        let slot = hash(suffix);
-        (0..PROBES)
-            .map(|probe| self.names[(slot + probe) % SLOTS])
-            .take_while(|offset| *offset != 0)
-            .find(|offset| self.is_at(suffix, usize::from(*offset)))
-    }
-
-    /// Whether the name written at `at` (by us, so its pointers are sound) is `name`.
-    fn is_at(&self, name: NameRef<'_>, mut at: usize) -> bool {
-        let mut rest = name.wire();
-        loop {
-            let Some(&octet) = self.out.get(at) else { return false };
-            if octet >= 0xC0 {
-                let Some(&low) = self.out.get(at + 1) else { return false };
-                at = usize::from(octet & 0x3F) << 8 | usize::from(low);
-                continue;
-            }
-            let length = 1 + usize::from(octet);
-            match (self.out.get(at..at + length), rest.get(..length)) {
-                (Some(written), Some(label)) if written.eq_ignore_ascii_case(label) => {}
-                _ => return false,
-            }
-            if octet == 0 {
-                return true;
-            }
-            at += length;
-            rest = &rest[length..];
-        }
-    }
-}
-
-/// Of the first label and the length of the whole: the suffixes of one name differ in both.
-fn hash(name: NameRef<'_>) -> usize {
-    let wire = name.wire();
-    let label = &wire[..=usize::from(wire[0])];
-    let sum = label
-        .iter()
-        .fold(wire.len() as u32, |sum, byte| (sum ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193));
-    (sum ^ (sum >> 15)) as usize % SLOTS
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::message::Message;
-    use super::super::{Name, rcode};
+    use super::super::{Ede, Name, rcode};
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -371,5 +324,39 @@ mod tests {
         let message = Message::parse(&out).unwrap();
         assert!(message.is_truncated() && message.answer.is_empty() && message.edns && out.len() <= 1232);
         assert_eq!((message.rcode, &message.ede[..]), (rcode::BADVERS, &ede[..]));
+    }
+
+    #[test]
+    fn additional_rrsets_come_whole_or_not_at_all() {
+        let (none, question, mut additional) = (Records::new(), question("a.technova.local"), Records::new());
+        for (owner, last) in [("x.technova.local", 1), ("y.technova.local", 1), ("y.technova.local", 2)] {
+            let owner = name(owner);
+            let rdata = [10, 0, 0, last];
+            let (rtype, owner) = (RType::A, owner.as_ref());
+            additional.push(RecordRef { owner, rtype, class: 1, ttl: 60, rdata: &rdata });
+        }
+        let (mut out, mut ttls) = (Vec::new(), Vec::new());
+        let whole = Plan { additional: &additional, ..plan(&question, &none, &none) };
+        assert_eq!(build(&whole, &mut out, &mut ttls), Fit::Whole);
+        let short = Plan { limit: out.len() - 1, ..whole };
+        assert_eq!(build(&short, &mut out, &mut ttls), Fit::Trimmed);
+        let message = Message::parse(&out).unwrap();
+        assert_eq!((message.additional.len(), ttls.len(), message.is_truncated()), (1, 1, false));
+    }
+
+    #[test]
+    fn an_opt_record_gives_way_before_a_message_grows_too_large() {
+        let (none, question) =
+            (Records::new(), [name(&vec!["a".repeat(61); 4].join(".")).wire(), &[0, 1, 0, 1]].concat());
+        let ede = [Ede::new(22, "w".repeat(128)), Ede::new(13, "w".repeat(128))];
+        let (node, mut out, mut ttls) = ([b'n'; 255], Vec::new(), Vec::new());
+        for nsid in [None, Some(&node[..])] {
+            let opt = Opt { payload: 1232, flags: 0, nsid, cookie: None, ede: &ede };
+            let plan = Plan { opt: Some(opt), limit: 512, ..plan(&question, &none, &none) };
+            assert_eq!(build(&plan, &mut out, &mut ttls), Fit::Whole);
+            assert!(out.len() <= 512);
+            let kept = Message::parse(&out).unwrap().ede;
+            assert_eq!(kept.len(), if nsid.is_none() { 2 } else { 0 });
+        }
     }
 }

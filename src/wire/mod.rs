@@ -4,9 +4,11 @@
 //! and never more work than the message is long.
 
 pub mod build;
+mod compress;
 pub mod edns;
 pub mod message;
 pub mod name;
+mod opt;
 pub mod patch;
 pub mod present;
 pub mod record;

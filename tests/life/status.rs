@@ -42,7 +42,10 @@ fn a_dead_upstream_shows_everywhere_and_takes_the_node_out_nowhere() {
     assert_eq!((&shown["state"], &shown["address"]), (&"down".into(), &address.to_string().into()));
     assert!(shown["failures"].as_u64() > Some(0), "{shown}");
     assert!(shown["queries"].as_u64() >= shown["failures"].as_u64(), "{shown}");
-    assert_eq!((&status["caches"][1]["name"], &status["caches"][1]["entries"]), (&"response".into(), &1.into()));
+    assert_eq!(
+        (&status["caches"][1]["name"], &status["caches"][1]["entries"]),
+        (&"response".into(), &1.into())
+    );
     server.terminate();
 }
 

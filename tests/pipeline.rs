@@ -1,0 +1,20 @@
+//! The street, asked as its clients ask it: zones in files, upstreams on loopback, time turned by hand.
+
+#![allow(clippy::unwrap_used)] // in a test a failed unwrap is a failed test
+
+#[path = "pipeline/cache.rs"]
+mod cache;
+#[path = "pipeline/chain.rs"]
+mod chain;
+#[path = "pipeline/fall_through.rs"]
+mod fall_through;
+#[path = "pipeline/protocol.rs"]
+mod protocol;
+#[path = "pipeline/reload.rs"]
+mod reload;
+#[path = "pipeline/stand_in.rs"]
+mod stand_in;
+#[path = "pipeline/view.rs"]
+mod view;
+#[path = "pipeline/world.rs"]
+mod world;
