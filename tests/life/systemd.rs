@@ -12,13 +12,13 @@ use crate::client::{Load, ask, query, receive, socket};
 use crate::process::{PLANNING, Server, Site, quiet};
 
 /// The service manager's end of NOTIFY_SOCKET.
-struct Manager(UnixDatagram);
+struct NotifySocket(UnixDatagram);
 
-impl Manager {
-    fn of(site: &Site) -> Manager {
+impl NotifySocket {
+    fn of(site: &Site) -> NotifySocket {
         let socket = UnixDatagram::bind(site.path("notify")).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Manager(socket)
+        NotifySocket(socket)
     }
 
     fn hears(&self) -> String {
@@ -46,7 +46,7 @@ fn monotonic_micros() -> u64 {
 #[test]
 fn the_manager_is_told_of_every_turn_in_its_life() {
     let site = Site::new("127.0.0.1:0", "", "");
-    let manager = Manager::of(&site);
+    let manager = NotifySocket::of(&site);
     let mut server = Server::start(site.command().env("NOTIFY_SOCKET", site.path("notify")));
     assert_eq!(manager.hears_next().trim(), "READY=1");
     assert_eq!(ask(server.dns, PLANNING), "10.0.30.100", "ready is ready");
@@ -73,7 +73,7 @@ fn the_manager_is_told_of_every_turn_in_its_life() {
 #[test]
 fn the_watchdog_is_fed_while_the_workers_turn_and_not_by_a_stopped_process() {
     let site = Site::new("127.0.0.1:0", "", "");
-    let manager = Manager::of(&site);
+    let manager = NotifySocket::of(&site);
     let mut command = site.command();
     command.env("NOTIFY_SOCKET", site.path("notify")).env("WATCHDOG_USEC", "2000000");
     let server = Server::start(&mut command);
