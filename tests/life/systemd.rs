@@ -71,7 +71,7 @@ fn the_manager_is_told_of_every_turn_in_its_life() {
 }
 
 #[test]
-fn the_watchdog_is_fed_while_the_workers_turn_and_not_by_a_stopped_process() {
+fn the_watchdog_is_fed_while_the_workers_turn() {
     let site = Site::new("127.0.0.1:0", "", "");
     let manager = NotifySocket::of(&site);
     let mut command = site.command();
