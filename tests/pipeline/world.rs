@@ -202,7 +202,7 @@ fn prepare(configuration: &str, upstreams: &[&StandIn], folder: &FilePath) -> St
     for line in configuration.lines().map(str::trim) {
         match (line.strip_prefix("file: "), &mut zone) {
             (Some(name), _) => {
-                zone = Some((name, String::from("$TTL 60\n@ SOA ns hm 1 2 3 4 60\n@ NS ns\n")))
+                zone = Some((name, String::from("$TTL 60\n@ SOA ns hm 1 2 3 4 60\n@ NS ns\n")));
             }
             (None, Some((name, content))) if line == "end" => {
                 std::fs::write(folder.join(*name), content).unwrap();
