@@ -98,7 +98,7 @@ fn table(networks: usize, routes: usize, at_one_domain: usize) -> RouteTable {
             label: format!("r{n}"),
             domain: domain.parse().ok()?,
             target: Target::Forward(0),
-            visible: if n % 3 == 0 && n >= at_one_domain {
+            visible: if n.is_multiple_of(3) && n >= at_one_domain {
                 Visible::Everyone
             } else {
                 Visible::To(vec![visible])
