@@ -1,6 +1,6 @@
 //! The street, asked as its clients ask it: zones in files, upstreams on loopback, time turned by hand.
 
-#![allow(clippy::unwrap_used)] // in a test a failed unwrap is a failed test
+#![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect)] // a failed unwrap is a failed test
 
 #[path = "pipeline/cache.rs"]
 mod cache;

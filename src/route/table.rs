@@ -115,7 +115,15 @@ pub struct RouteTable {
     view_of_network: Vec<u32>,
     views: Vec<View>,
     routes: Vec<Route>,
-    domains: SuffixTable<u32>,
+    domains: SuffixTable<Claim>,
+}
+
+/// A route at its domain. The audience stands beside the number: where thousands of routes claim one domain, each for
+/// its own network, all are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    route: u32,
+    audience: u32,
 }
 
 /// A network as it is configured.
@@ -145,7 +153,10 @@ impl RouteTable {
             _ => 1,
         });
         let mut domains = SuffixTable::new();
-        order.iter().for_each(|n| domains.push(&routes[*n as usize].domain, *n));
+        for &route in &order {
+            let audience = computed.audience_of_route[route as usize];
+            domains.push(&routes[route as usize].domain, Claim { route, audience });
+        }
         let prefixes =
             networks.iter().zip(0..).flat_map(|(network, n)| network.prefixes.iter().map(move |p| (*p, n)));
         RouteTable {
@@ -171,19 +182,16 @@ impl RouteTable {
     pub fn candidates(&self, view: u32, name: NameRef<'_>) -> SmallVec<[u32; 8]> {
         let view = &self.views[view as usize];
         let found = self.domains.find(name);
-        found
-            .iter()
-            .flat_map(|at| at.iter())
-            .copied()
-            .filter(|n| view.sees(self.routes[*n as usize].audience))
-            .collect()
+        let claims = found.iter().flat_map(|at| at.iter());
+        claims.filter(|claim| view.sees(claim.audience)).map(|claim| claim.route).collect()
     }
 
     /// The route that a view asks first for a name.
     pub fn first(&self, view: u32, name: NameRef<'_>) -> Option<u32> {
         let view = &self.views[view as usize];
         let found = self.domains.find(name);
-        found.iter().flat_map(|at| at.iter()).copied().find(|n| view.sees(self.routes[*n as usize].audience))
+        let mut claims = found.iter().flat_map(|at| at.iter());
+        claims.find(|claim| view.sees(claim.audience)).map(|claim| claim.route)
     }
 
     /// Every route that covers a name, seen by a view or not, in order: for `explain`.
@@ -193,7 +201,7 @@ impl RouteTable {
         found
             .iter()
             .flat_map(|at| at.iter())
-            .map(|n| Candidate { route: *n, seen: view.sees(self.routes[*n as usize].audience) })
+            .map(|claim| Candidate { route: claim.route, seen: view.sees(claim.audience) })
             .collect()
     }
 
