@@ -165,8 +165,10 @@ fn about(servers: &[Server], rounds: u32, seconds: f64) -> Vec<String> {
             said("git", &["describe", "--always", "--dirty"])
         ),
     ];
-    for (program, version) in servers.iter().filter_map(|server| server.program()) {
-        about.push(said(program, &[version]));
+    for server in servers {
+        if let Some((program, version)) = server.program() {
+            about.push(format!("{}: {}", server.name(), said(program, &[version])));
+        }
     }
     about
 }
