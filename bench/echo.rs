@@ -1,66 +1,171 @@
-//! The limit of the sockets: listens as the server does and answers every query with itself. What a query costs here is
-//! what no server on these sockets can go below; `bench/run` takes it beside the others.
+//! What the sockets alone cost: a loop that sends every datagram back, with nothing between. No server on these sockets can
+//! go below it; `bench/run` takes it beside the others. And, as a stand-in, the authority that everyone forwards to.
 //!
-//! `echo ADDRESS:PORT [WORKERS] [later]` — with `later` each answer takes the way of one that must be resolved.
+//! `echo ADDRESS:PORT bare`      recvmmsg that waits, sendmmsg
+//! `echo ADDRESS:PORT epoll`     the same, but asleep in epoll between batches, as servers with more than one socket are
+//! `echo ADDRESS:PORT authority` an address for every name, NXDOMAIN for those that begin with `x`
 
+#[path = "datagram.rs"]
+mod datagram;
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
-use std::rc::Rc;
+use std::thread;
 
-use kakehashi::listen::{Admit, ListenConfig, Listening, Service, start};
-use kakehashi::query::{Now, Path};
+use datagram::{BATCH, Batch, Datagram, enlarge};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
 
-/// When an answer is ready.
+/// An answer to the question at offset 12: A, IN, TTL 3600, 192.0.2.1.
+const ADDRESS: [u8; 16] = [0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 192, 0, 2, 1];
+/// An OPT record without options that offers 1232 octets.
+const OPT: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+
 #[derive(Clone, Copy)]
-enum Ready {
-    Now,
-    Later,
-}
-
-struct Echo(Ready);
-
-impl Service for Echo {
-    fn admit(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) -> Admit {
-        match (self.0, packet.get(2)) {
-            (_, None) => Admit::Drop,
-            (Ready::Later, _) => Admit::Resolve,
-            (Ready::Now, Some(flags)) => {
-                let response = flags | 0x80;
-                out.extend_from_slice(packet);
-                out[2] = response;
-                Admit::Reply
-            }
-        }
-    }
-
-    async fn resolve(self: Rc<Self>, packet: Box<[u8]>, _: Path, _: Now) -> Option<Vec<u8>> {
-        let mut reply = packet.into_vec();
-        *reply.get_mut(2)? |= 0x80;
-        Some(reply)
-    }
-
-    fn overloaded(&self, _: &[u8], _: &Path, _: Now, _: &mut Vec<u8>) {}
-
-    fn batch_done(&self) {}
+enum Manner {
+    Bare,
+    Epoll,
+    Authority,
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let Some(Ok(address)) = arguments.next().map(|text| text.parse()) else {
-        eprintln!("usage: echo ADDRESS:PORT [WORKERS] [later]");
+    let manner = |word: String| match word.as_str() {
+        "bare" => Some(Manner::Bare),
+        "epoll" => Some(Manner::Epoll),
+        "authority" => Some(Manner::Authority),
+        _ => None,
+    };
+    let (Some(address), Some(manner)) = (arguments.next(), arguments.next().and_then(manner)) else {
+        eprintln!("usage: echo ADDRESS:PORT bare|epoll|authority");
         return ExitCode::FAILURE;
     };
-    let workers = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let ready = if arguments.next().is_some() { Ready::Later } else { Ready::Now };
-    let config = ListenConfig { dns: vec![address], workers, ..ListenConfig::default() };
-    match start(&config, Vec::new(), move |_| Rc::new(Echo(ready))).map(Listening::join) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+    let Err(error) = serve(&address, manner);
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}
+
+fn serve(address: &str, manner: Manner) -> io::Result<std::convert::Infallible> {
+    let socket = UdpSocket::bind(address)?;
+    enlarge(&socket)?;
+    if matches!(manner, Manner::Authority) {
+        let listener = TcpListener::bind(address)?;
+        thread::spawn(move || serve_streams(&listener));
+    }
+    let epoll = Epoll::new(EpollCreateFlags::empty())?;
+    epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+    let mut batch = Batch::new();
+    let mut sending = MultiHeaders::preallocate(BATCH, None);
+    loop {
+        let flags = match manner {
+            Manner::Epoll => {
+                epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE)?;
+                MsgFlags::MSG_DONTWAIT
+            }
+            Manner::Bare | Manner::Authority => MsgFlags::MSG_WAITFORONE,
+        };
+        let arrived = batch.receive(&socket, flags)?;
+        for datagram in arrived.iter_mut() {
+            match manner {
+                Manner::Authority => answer(datagram),
+                Manner::Bare | Manner::Epoll => datagram.bytes[2] |= 0x80,
+            }
         }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+        send_back(&socket, &mut sending, arrived)?;
+    }
+}
+
+/// The authority over TCP: dnsdist forwards as it was asked.
+fn serve_streams(listener: &TcpListener) {
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut stream = stream;
+            while serve_message(&mut stream).is_ok() {}
+        });
+    }
+}
+
+fn serve_message(stream: &mut TcpStream) -> io::Result<()> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut datagram =
+        Datagram { bytes: vec![0; 2048], length: usize::from(u16::from_be_bytes(length)), peer: None };
+    stream.read_exact(datagram.bytes.get_mut(..datagram.length).ok_or(io::ErrorKind::InvalidData)?)?;
+    answer(&mut datagram);
+    let mut message = (datagram.length as u16).to_be_bytes().to_vec();
+    message.extend_from_slice(datagram.payload());
+    stream.write_all(&message)
+}
+
+/// Sends datagrams to where they came from.
+fn send_back(
+    socket: &UdpSocket,
+    headers: &mut MultiHeaders<SockaddrIn>,
+    mut answers: &[Datagram],
+) -> io::Result<()> {
+    while !answers.is_empty() {
+        let slices: Vec<[IoSlice<'_>; 1]> =
+            answers.iter().map(|datagram| [IoSlice::new(datagram.payload())]).collect();
+        let peers: Vec<Option<SockaddrIn>> = answers.iter().map(|datagram| datagram.peer).collect();
+        let sent = sendmmsg(socket.as_raw_fd(), headers, slices.iter(), &peers, [], MsgFlags::empty())?;
+        answers = &answers[sent.count().max(1)..];
+    }
+    Ok(())
+}
+
+/// Turns a query into its response, in place.
+fn answer(datagram: &mut Datagram) {
+    let Some(mut at) = question_end(datagram.payload()) else { return };
+    let room = &mut datagram.bytes;
+    let (edns, first, qtype) = (room[11] != 0, room[13], room[at - 3]);
+    let exists = !first.eq_ignore_ascii_case(&b'x');
+    let positive = exists && qtype == 1;
+    // Header: QR, AA, RD as asked; RA, RCODE; one answer or one authority record, and an OPT where one was sent.
+    room[2] = 0x84 | (room[2] & 1);
+    room[3] = if exists { 0 } else { 3 };
+    room[6..12].copy_from_slice(&[0, u8::from(positive), 0, u8::from(!positive), 0, u8::from(edns)]);
+    if positive {
+        room[at..at + ADDRESS.len()].copy_from_slice(&ADDRESS);
+        at += ADDRESS.len();
+    } else {
+        at = soa(room, at);
+    }
+    if edns {
+        room[at..at + OPT.len()].copy_from_slice(&OPT);
+        at += OPT.len();
+    }
+    datagram.length = at;
+}
+
+/// Appends the SOA of the zone, which begins at the second label of the question; minimum 3600.
+fn soa(room: &mut [u8], at: usize) -> usize {
+    let first = usize::from(room[12]);
+    let zone = if first == 0 { 12 } else { 12 + 1 + first };
+    let names = [0xc0, zone as u8, 0xc0, zone as u8];
+    let fixed = [0, 6, 0, 1, 0, 0, 0x0e, 0x10, 0, 24];
+    let mut end = at;
+    let numbers: [u32; 5] = [1, 7200, 900, 1_209_600, 3600];
+    let parts = [&names[..2], &fixed, &names].concat();
+    for byte in parts.into_iter().chain(numbers.iter().flat_map(|number| number.to_be_bytes())) {
+        room[end] = byte;
+        end += 1;
+    }
+    end
+}
+
+/// Where the question section of a query ends; `None` if this is no query with one question.
+fn question_end(query: &[u8]) -> Option<usize> {
+    if query.len() < 17 || query[2] & 0x80 != 0 || query[5] != 1 {
+        return None;
+    }
+    let mut at = 12;
+    loop {
+        let length = usize::from(*query.get(at)?);
+        at += 1 + length;
+        if length == 0 {
+            return (query.len() >= at + 4).then_some(at + 4);
         }
     }
 }

@@ -1,0 +1,130 @@
+//! The figures as text for people: one table a load, then the cost curves.
+
+use std::fmt::Write;
+
+use super::peer::Server;
+use super::results::{Figure, Point, Results, median};
+use super::scenario::Scenario;
+
+/// The whole report, in Markdown.
+pub fn markdown(results: &Results) -> String {
+    let mut text = String::from(
+        "# The last run of bench/run\n\n\
+         Median of all rounds, in brackets the least and the most. CPU µs: user and system time of all threads, for each\n\
+         right answer. “× echo”: beside the bare socket loop under HOT (TRICKLE: beside the epoll loop under TRICKLE).\n\
+         “× ours”: beside Kakehashi. Latency under a full load is that of the queue of 192 queries; TRICKLE has it without.\n\
+         “read”: datagrams read in the whole network for each answer: 2.00 is a hit, 4.00 a miss.\n\n",
+    );
+    for line in &results.about {
+        let _ = writeln!(text, "- {line}");
+    }
+    for scenario in Scenario::ALL {
+        table(&mut text, results, scenario);
+    }
+    curves(&mut text, &results.points);
+    text
+}
+
+/// One figure in one line, as it becomes known.
+pub fn line(figure: &Figure) -> String {
+    let lines = figure.lines.map_or(String::new(), |lines| format!(", {lines:.3} lines"));
+    format!(
+        "{:13} {:19} {:6.2} µs {:8.0} q/s  busy {:3.0} %  p50 {:6.0} p99 {:6.0} µs  read {:.2}  sleeps {:.3}  {} lost, {} wrong{lines}",
+        figure.scenario,
+        figure.server,
+        figure.cost,
+        figure.rate,
+        figure.busy,
+        figure.latency[0],
+        figure.latency[1],
+        figure.datagrams,
+        figure.sleeps,
+        figure.lost,
+        figure.wrong
+    )
+}
+
+/// A point of a curve in one line.
+pub fn point(point: &Point) -> String {
+    let cost = |micros: Option<f64>| micros.map_or("–".to_owned(), |micros| format!("{micros:.2}"));
+    let (hit, miss) = (cost(point.hit), cost(point.miss));
+    format!(
+        "| {} | {} | {} | {hit} | {miss} | {:.0} | {:.0} |",
+        point.curve, point.count, point.server, point.resident, point.start
+    )
+}
+
+fn table(text: &mut String, results: &Results, scenario: Scenario) {
+    let (limit, echo) = scenario.limit();
+    let middle = |scenario: Scenario, server: Server| {
+        median(&results.all(scenario.name(), server.name(), |figure| figure.cost))
+    };
+    let (limit, ours) = (middle(limit, echo), middle(scenario, Server::Kakehashi));
+    let measured = |server: &Server| results.figures.iter().any(|f| f.is(scenario, *server));
+    let servers: Vec<Server> = Server::ALL.into_iter().filter(measured).collect();
+    if servers.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n## {}: {}\n", scenario.name(), scenario.meaning());
+    text.push_str(
+        "| server | CPU µs | × echo | × ours | q/s | busy % | p50 µs | p99 | p99.9 | MB | read | sleeps | lost | wrong | log lines |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for server in servers {
+        let all = |value: fn(&Figure) -> f64| results.all(scenario.name(), server.name(), value);
+        let of = |value: fn(&Figure) -> f64| median(&all(value));
+        let cost = of(|f| f.cost);
+        let lines = all(|f| f.lines.unwrap_or(f64::NAN));
+        let lines =
+            if lines.iter().any(|n| n.is_nan()) { "–".into() } else { format!("{:.3}", median(&lines)) };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.3} | {:.0} | {:.0} | {lines} |",
+            server.name(),
+            spread(&all(|f| f.cost), 2),
+            ratio(cost, limit),
+            ratio(cost, ours),
+            spread(&all(|f| f.rate), 0),
+            of(|f| f.busy),
+            of(|f| f.latency[0]),
+            of(|f| f.latency[1]),
+            of(|f| f.latency[2]),
+            of(|f| f.resident),
+            of(|f| f.datagrams),
+            of(|f| f.sleeps),
+            all(|f| f.lost as f64).iter().sum::<f64>(),
+            all(|f| f.wrong as f64).iter().sum::<f64>(),
+        );
+    }
+}
+
+fn curves(text: &mut String, points: &[Point]) {
+    if points.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\n## What it costs to be large\n\n\
+         CPU µs of a hit (zone names: of an answer from the zone) and of a miss, resident memory, time to the first answer.\n\n\
+         | what grows | to | server | hit µs | miss µs | MB | start ms |\n|---|--:|---|--:|--:|--:|--:|\n",
+    );
+    for each in points {
+        let _ = writeln!(text, "{}", point(each));
+    }
+}
+
+fn ratio(value: f64, to: f64) -> String {
+    let ratio = value / to;
+    if ratio.is_finite() { format!("{ratio:.2}") } else { "–".to_owned() }
+}
+
+fn spread(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(0.0, f64::max);
+    format!("{:.digits$} ({least:.digits$}–{most:.digits$})", median(values))
+}
+
+impl Figure {
+    fn is(&self, scenario: Scenario, server: Server) -> bool {
+        self.scenario == scenario.name() && self.server == server.name()
+    }
+}
