@@ -8,8 +8,8 @@ pub mod accept;
 pub mod ask;
 pub mod clock;
 pub mod entropy;
-pub mod query;
 mod port;
+pub mod query;
 mod tcp;
 mod udp;
 

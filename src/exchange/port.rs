@@ -96,7 +96,9 @@ impl Ports {
         let order = &mut self.lanes[lane].order;
         order.swap(0, nth);
         let rested = order[0];
-        let chosen = if self.is_worn(rested, now) && let Ok(fresh) = self.open(source, epoll, now) {
+        let chosen = if self.is_worn(rested, now)
+            && let Ok(fresh) = self.open(source, epoll, now)
+        {
             self.close(rested);
             fresh
         } else {

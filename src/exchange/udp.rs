@@ -307,7 +307,8 @@ impl State {
             let Ok(report) = recvmsg::<SockaddrStorage>(fd, &mut vector, Some(&mut control), flags) else {
                 return;
             };
-            let (Some(server), Some(error)) = (report.address.as_ref().and_then(address), errno(&report)) else {
+            let (Some(server), Some(error)) = (report.address.as_ref().and_then(address), errno(&report))
+            else {
                 continue;
             };
             let sent = report.bytes;
