@@ -183,7 +183,7 @@ impl Ports {
     }
 
     fn below(&mut self, bound: usize) -> io::Result<usize> {
-        Ok(usize::from(self.draw_id()?) * bound >> 16)
+        Ok((usize::from(self.draw_id()?) * bound) >> 16)
     }
 }
 

@@ -327,7 +327,7 @@ impl State {
 fn errno(report: &nix::sys::socket::RecvMsg<'_, '_, SockaddrStorage>) -> Option<io::ErrorKind> {
     report.cmsgs().ok()?.find_map(|message| match message {
         ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
-            Some(io::Error::from_raw_os_error(error.ee_errno as i32).kind())
+            Some(io::Error::from_raw_os_error(error.ee_errno.cast_signed()).kind())
         }
         _ => None,
     })
