@@ -1,9 +1,8 @@
 //! Questions in flight: the first asker fetches, the others wait for what it brings. One table for all workers.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashTable;
 use tokio::sync::oneshot;
 
 use super::response::{Cached, ResponseKey};
@@ -12,12 +11,11 @@ use super::response::{Cached, ResponseKey};
 const SHARDS: usize = 16;
 
 type Waiting = Vec<oneshot::Sender<Arc<Cached>>>;
-type Shard = HashMap<ResponseKey, Waiting>;
+type Shard = HashTable<(ResponseKey, Waiting)>;
 
 /// The table.
 pub struct Flights {
     shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
 }
 
 /// What an asker is to do.
@@ -38,18 +36,18 @@ pub struct Lead<'a> {
 impl Flights {
     /// An empty table.
     pub fn new() -> Flights {
-        Flights { shards: Default::default(), hasher: RandomState::new() }
+        Flights { shards: Default::default() }
     }
 
     /// Joins the flight for a question, or begins it.
     pub fn join(&self, key: &ResponseKey) -> Flight<'_> {
         let mut shard = self.shard(key);
-        if let Some(waiting) = shard.get_mut(key) {
+        if let Some((_, waiting)) = shard.find_mut(key.hash_of(), |(other, _)| other == key) {
             let (sender, receiver) = oneshot::channel();
             waiting.push(sender);
             return Flight::Wait(receiver);
         }
-        shard.insert(key.clone(), Vec::new());
+        shard.insert_unique(key.hash_of(), (key.clone(), Vec::new()), |(key, _)| key.hash_of());
         Flight::Lead(Lead { flights: self, key: Some(key.clone()) })
     }
 
@@ -64,7 +62,8 @@ impl Flights {
     }
 
     fn shard(&self, key: &ResponseKey) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.hasher.hash_one(key) as usize % SHARDS])
+        // The table takes the upper and lower bits, so these are of the middle.
+        lock(&self.shards[(key.hash_of() >> 32) as usize % SHARDS])
     }
 }
 
@@ -85,7 +84,9 @@ impl Lead<'_> {
 
     fn leave(&mut self) -> Waiting {
         let Some(key) = self.key.take() else { return Vec::new() };
-        self.flights.shard(&key).remove(&key).unwrap_or_default()
+        let mut shard = self.flights.shard(&key);
+        let found = shard.find_entry(key.hash_of(), |(other, _)| *other == key);
+        found.map(|entry| entry.remove().0.1).unwrap_or_default()
     }
 }
 

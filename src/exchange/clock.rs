@@ -19,6 +19,11 @@ impl Clock {
         Clock { now, read: Instant::now() }
     }
 
+    /// The moment that was passed in.
+    pub fn begin(&self) -> Now {
+        self.now
+    }
+
     /// What is now.
     pub fn now(&self) -> Now {
         let elapsed = self.read.elapsed();

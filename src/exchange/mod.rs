@@ -8,6 +8,7 @@ pub mod accept;
 pub mod ask;
 pub mod clock;
 pub mod entropy;
+mod port;
 pub mod query;
 mod tcp;
 mod udp;
@@ -20,23 +21,20 @@ pub use query::{Dialect, Query};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::wire::message::Message;
 use entropy::Entropy;
+use udp::{Desk, Line};
 
 /// One worker's way out.
 pub struct Exchange {
-    // One thread uses it, so the lock is never waited for; it is there so that a future which asks may move.
-    scratch: Mutex<Scratch>,
-}
-
-struct Scratch {
-    entropy: Entropy,
-    datagram: Box<[u8]>,
+    // One thread uses them, so the locks are never waited for; they are there so that a future which asks may move.
+    entropy: Mutex<Entropy>,
+    line: Mutex<Option<Line>>,
 }
 
 /// One query on its way to one server.
@@ -86,13 +84,12 @@ pub enum ExchangeError {
 impl Exchange {
     /// A way out of its own.
     pub fn new() -> Exchange {
-        let scratch = Scratch { entropy: Entropy::new(), datagram: vec![0; 1 << 16].into() };
-        Exchange { scratch: Mutex::new(scratch) }
+        Exchange { entropy: Mutex::new(Entropy::new()), line: Mutex::new(None) }
     }
 
     /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
     pub async fn udp(&self, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
-        udp::exchange(self, attempt).await
+        udp::exchange(self.desk()?, attempt).await
     }
 
     /// Asks over TCP, on a connection for this query alone (RFC 7766).
@@ -100,12 +97,21 @@ impl Exchange {
         tcp::exchange(self, attempt).await
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
-        work(&mut self.scratch.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Where UDP queries are sent from; begun with the first of them, and again on another runtime.
+    fn desk(&self) -> Result<Arc<Desk>, ExchangeError> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*line {
+            Some(line) if line.is_open() => Ok(line.desk()),
+            _ => {
+                let begun = Line::open().map_err(|error| ExchangeError::Local(error.kind()))?;
+                Ok(line.insert(begun).desk())
+            }
+        }
     }
 
     fn draw_id(&self) -> Result<u16, ExchangeError> {
-        self.with(|scratch| scratch.entropy.id()).map_err(|_| ExchangeError::Local(io::ErrorKind::Other))
+        let mut entropy = self.entropy.lock().unwrap_or_else(PoisonError::into_inner);
+        entropy.id().map_err(|_| ExchangeError::Local(io::ErrorKind::Other))
     }
 }
 

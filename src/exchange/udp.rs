@@ -1,90 +1,374 @@
-//! One query over UDP: a socket, a port and an ID of its own.
+//! Queries over UDP: who waits for what, and the one reader that hands out what arrives.
 //!
-//! The socket is connected, so the kernel drops what comes from any other address or port, and tells us at once when the
-//! server's host says that nobody listens.
+//! All sockets of a worker stand in one epoll set, which its runtime watches as one descriptor: a batch of responses is
+//! one wake-up, however many ports it came to. Each response costs one recvfrom.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use nix::sys::socket::{MsgFlags, recv};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout_at};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::accept::accept;
-use super::{Exchange, ExchangeError, Reply, Scratch, Try};
+use super::port::{self, Ports};
+use super::{ExchangeError, Query, Reply, Try};
 use crate::wire::message::Message;
 
-/// How many ports we draw before the kernel may choose one.
-const DRAWS: usize = 5;
+/// How many datagrams of the server's address that are not the response we put up with. A forger needs tens of
+/// thousands; a confused server or a late duplicate, a few.
+const MOST_IGNORED: u32 = 200;
+/// Datagrams read from one port before the others have their turn.
+const ROUNDS: usize = 64;
+/// Ports looked at in one system call.
+const EVENTS: usize = 128;
+/// How late the end of a wait may be noticed.
+const TICK: Duration = Duration::from_millis(20);
+const RECEIVED: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLET);
 
-/// How many datagrams that are not the response we put up with. A forger needs tens of thousands; a confused server or
-/// a late duplicate, a few.
-const MOST_IGNORED: usize = 200;
-
-/// What wakes us: a datagram, or the news that nobody listens, which comes alone.
-const AWAITED: Interest = Interest::READABLE.add(Interest::ERROR);
-
-pub(super) async fn exchange(exchange: &Exchange, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
-    let id = exchange.draw_id()?;
-    let socket = exchange.with(|scratch| open(scratch, attempt))?;
-    let sent = Instant::now();
-    // Sent before tokio knows the socket: a fresh one has room, and asking whether it has costs a turn of the loop.
-    socket.send(&attempt.query.with_id(id)).map_err(network)?;
-    let socket = tokio::net::UdpSocket::from_std(socket).map_err(local)?;
-    let message = timeout_at(attempt.deadline, receive(exchange, attempt, id, &socket))
-        .await
-        .unwrap_or(Err(ExchangeError::Timeout))?;
-    Ok(Reply { message, rtt: sent.elapsed() })
+/// A worker's UDP, from its first query on.
+pub(super) struct Line {
+    desk: Arc<Desk>,
+    reader: JoinHandle<()>,
 }
 
-async fn receive(
-    exchange: &Exchange,
-    attempt: &Try<'_>,
+/// What queries and the reader share.
+pub(super) struct Desk {
+    epoll: Epoll,
+    // One thread uses it, so the lock is never waited for; it is there so that a future which asks may move.
+    state: Mutex<State>,
+    /// Somebody waits again.
+    begun: Notify,
+}
+
+struct State {
+    ports: Ports,
+    waits: Vec<Option<Wait>>,
+    free: Vec<u32>,
+    datagram: Box<[u8]>,
+}
+
+/// A query that was sent.
+struct Wait {
+    server: SocketAddr,
+    query: Query,
     id: u16,
-    socket: &tokio::net::UdpSocket,
-) -> Result<Message, ExchangeError> {
-    for _ in 0..MOST_IGNORED {
-        // Not tokio's own call, which asks nothing of the kernel while only an error is there.
-        let read = || {
-            exchange.with(|scratch| {
-                let length = recv(socket.as_raw_fd(), &mut scratch.datagram, MsgFlags::empty())?;
-                Ok(accept(attempt.query, id, &scratch.datagram[..length]))
-            })
+    port: port::Key,
+    deadline: Instant,
+    ignored: u32,
+    waker: Option<Waker>,
+    outcome: Option<(Result<Message, ExchangeError>, Instant)>,
+}
+
+impl Line {
+    /// Begins to read, on the runtime of the caller.
+    pub(super) fn open() -> io::Result<Line> {
+        let state = State {
+            ports: Ports::new(),
+            waits: Vec::new(),
+            free: Vec::new(),
+            datagram: vec![0; 1 << 16].into(),
         };
-        if let Ok(message) = socket.async_io(AWAITED, read).await.map_err(network)? {
-            return Ok(message);
-        }
-        attempt.ignored.fetch_add(1, Ordering::Relaxed);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let desk = Arc::new(Desk { epoll, state: Mutex::new(state), begun: Notify::new() });
+        // Its successor differs by `unsafe` alone, for what does not own its descriptor; this does.
+        #[allow(deprecated)]
+        let watched = AsyncFd::with_interest(Watched(Arc::clone(&desk)), Interest::READABLE)?;
+        let reader = tokio::spawn(read(watched));
+        Ok(Line { desk, reader })
     }
-    Err(ExchangeError::Flooded)
+
+    /// Whether its runtime is still there.
+    pub(super) fn is_open(&self) -> bool {
+        !self.reader.is_finished()
+    }
+
+    pub(super) fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
 }
 
-/// A socket on a random port, connected to the server.
-fn open(scratch: &mut Scratch, attempt: &Try<'_>) -> Result<UdpSocket, ExchangeError> {
-    let (domain, any) = match attempt.server {
-        SocketAddr::V4(_) => (Domain::IPV4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        SocketAddr::V6(_) => (Domain::IPV6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-    };
-    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP)).map_err(local)?;
-    bind(scratch, &socket, attempt.source.unwrap_or(any))?;
-    socket.connect(&SockAddr::from(attempt.server)).map_err(network)?;
-    Ok(socket.into())
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
 }
 
-fn bind(scratch: &mut Scratch, socket: &Socket, address: IpAddr) -> Result<(), ExchangeError> {
-    for _ in 0..DRAWS {
-        let port = scratch.entropy.port().map_err(|_| ExchangeError::Local(io::ErrorKind::Other))?;
-        match socket.bind(&SocketAddr::new(address, port).into()) {
-            // Another has the port, or the system keeps it for itself.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
-            bound => return bound.map_err(local),
+/// Sends a query and waits.
+pub(super) async fn exchange(desk: Arc<Desk>, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
+    let sent = Instant::now();
+    let slot = desk.send(attempt, sent)?;
+    let (message, arrived) = Waiting { desk, slot, ignored: attempt.ignored }.await;
+    Ok(Reply { message: message?, rtt: arrived - sent })
+}
+
+/// Ready when the response is there or will not come. Dropped earlier it ends the wait.
+struct Waiting<'a> {
+    desk: Arc<Desk>,
+    slot: u32,
+    ignored: &'a AtomicU64,
+}
+
+impl Future for Waiting<'_> {
+    type Output = (Result<Message, ExchangeError>, Instant);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.desk.lock();
+        let Some(wait) = &mut state.waits[self.slot as usize] else { return Poll::Pending };
+        if let Some(outcome) = wait.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        match &mut wait.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.desk.lock();
+        let Some(wait) = state.waits[self.slot as usize].take() else { return };
+        state.leave_port(wait.port, self.slot);
+        state.free.push(self.slot);
+        if wait.ignored > 0 {
+            self.ignored.fetch_add(wait.ignored.into(), Ordering::Relaxed);
         }
     }
-    socket.bind(&SocketAddr::new(address, 0).into()).map_err(local)
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, attempt: &Try<'_>, now: Instant) -> Result<u32, ExchangeError> {
+        let any = match attempt.server {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let mut state = self.lock();
+        let state = &mut *state;
+        let id = state.ports.draw_id().map_err(local)?;
+        let key = state.ports.pick(attempt.source.unwrap_or(any), &self.epoll, now).map_err(local)?;
+        let bytes = attempt.query.with_id(id);
+        let send = |state: &mut State| match state.ports.get_mut(key) {
+            Some(port) => port.socket.send_to(&bytes, attempt.server),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        send(state)
+            .or_else(|_| {
+                // What the last query from this port met with stands before this one. A second error is its own.
+                state.read_errors(key, now);
+                send(state)
+            })
+            .map_err(network)?;
+        if state.free.len() == state.waits.len() {
+            self.begun.notify_one();
+        }
+        Ok(state.enter(Wait {
+            server: attempt.server,
+            query: attempt.query.clone(),
+            id,
+            port: key,
+            deadline: attempt.deadline,
+            ignored: 0,
+            waker: None,
+            outcome: None,
+        }))
+    }
+
+    /// Hands out all that has arrived.
+    fn drain(&self) {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+            let now = Instant::now();
+            let mut state = self.lock();
+            for event in &events[..count] {
+                let key = event.data() as port::Key;
+                if event.events().contains(EpollFlags::EPOLLERR) {
+                    state.read_errors(key, now);
+                }
+                state.read_port(key, &self.epoll, now);
+            }
+            if count < EVENTS {
+                return;
+            }
+        }
+    }
+
+    /// Ends the waits whose time is over; says whether any is left.
+    fn expire(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        for slot in 0..state.waits.len() {
+            let expired = |wait: &Wait| wait.deadline <= now && wait.outcome.is_none();
+            if state.waits[slot].as_ref().is_some_and(expired) {
+                state.settle(slot as u32, Err(ExchangeError::Timeout), now);
+            }
+        }
+        state.free.len() < state.waits.len()
+    }
+}
+
+impl State {
+    fn enter(&mut self, wait: Wait) -> u32 {
+        let key = wait.port;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.waits.push(None);
+            self.waits.len() as u32 - 1
+        });
+        self.waits[slot as usize] = Some(wait);
+        if let Some(port) = self.ports.get_mut(key) {
+            port.waits.push(slot);
+        }
+        slot
+    }
+
+    fn leave_port(&mut self, key: port::Key, slot: u32) {
+        if let Some(port) = self.ports.get_mut(key) {
+            port.waits.retain(|waiting| *waiting != slot);
+        }
+    }
+
+    fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
+        let Some(wait) = &mut self.waits[slot as usize] else { return };
+        wait.outcome = Some((outcome, now));
+        let key = wait.port;
+        if let Some(waker) = wait.waker.take() {
+            waker.wake();
+        }
+        self.leave_port(key, slot);
+    }
+
+    /// Reads a port for as long as somebody waits there. What is left then is no answer to anything: whoever waits there
+    /// next reads it first.
+    fn read_port(&mut self, key: port::Key, epoll: &Epoll, now: Instant) {
+        for _ in 0..ROUNDS {
+            let Some(port) = self.ports.get_mut(key) else { return };
+            if port.waits.is_empty() {
+                return;
+            }
+            match port.socket.recv_from(&mut self.datagram) {
+                Ok((length, from)) => self.hand_out(key, length, from, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An error that was reported once is gone.
+                Err(_) => {}
+            }
+        }
+        // The edge is behind us: touching the entry reports what is left anew.
+        if let Some(port) = self.ports.get_mut(key) {
+            _ = epoll.modify(&port.socket, &mut EpollEvent::new(RECEIVED, key.into()));
+        }
+    }
+
+    fn hand_out(&mut self, key: port::Key, length: usize, from: SocketAddr, now: Instant) {
+        let Some(port) = self.ports.get_mut(key) else { return };
+        let waits = port.waits.clone();
+        for &slot in &waits {
+            let Some(wait) = &self.waits[slot as usize] else { continue };
+            if is_same(wait.server, from)
+                && let Ok(message) = accept(&wait.query, wait.id, &self.datagram[..length])
+            {
+                return self.settle(slot, Ok(message), now);
+            }
+        }
+        for slot in waits {
+            let Some(wait) = &mut self.waits[slot as usize] else { continue };
+            wait.ignored += 1;
+            // Whoever cannot send from the server's address cannot be believed by chance either.
+            if is_same(wait.server, from) && wait.ignored >= MOST_IGNORED {
+                self.settle(slot, Err(ExchangeError::Flooded), now);
+            }
+        }
+    }
+
+    /// Reads which hosts have turned queries away (ip(7), IP_RECVERR).
+    fn read_errors(&mut self, key: port::Key, now: Instant) {
+        let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+        for _ in 0..ROUNDS {
+            let Some(port) = self.ports.get_mut(key) else { return };
+            let (fd, waits) = (port.socket.as_raw_fd(), port.waits.clone());
+            let mut vector = [IoSliceMut::new(&mut self.datagram)];
+            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+            let Ok(report) = recvmsg::<SockaddrStorage>(fd, &mut vector, Some(&mut control), flags) else {
+                return;
+            };
+            let (Some(server), Some(error)) = (report.address.as_ref().and_then(address), errno(&report))
+            else {
+                continue;
+            };
+            let sent = report.bytes;
+            for slot in waits {
+                let Some(wait) = &self.waits[slot as usize] else { continue };
+                // The report holds what was sent, or the beginning of it.
+                let is_of = sent < 2 || self.datagram[..2] == wait.id.to_be_bytes();
+                if is_of && is_same(wait.server, server) {
+                    self.settle(slot, Err(ExchangeError::Unreachable(error)), now);
+                }
+            }
+        }
+    }
+}
+
+fn errno(report: &nix::sys::socket::RecvMsg<'_, '_, SockaddrStorage>) -> Option<io::ErrorKind> {
+    report.cmsgs().ok()?.find_map(|message| match message {
+        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+            Some(io::Error::from_raw_os_error(error.ee_errno.cast_signed()).kind())
+        }
+        _ => None,
+    })
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::V4(SocketAddrV4::from(*v4)));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::V6(SocketAddrV6::from(*v6))))
+}
+
+/// Flow labels and scopes are no part of who speaks.
+fn is_same(server: SocketAddr, from: SocketAddr) -> bool {
+    server.port() == from.port() && server.ip() == from.ip()
+}
+
+struct Watched(Arc<Desk>);
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.epoll.0.as_raw_fd()
+    }
+}
+
+/// The reader. While nobody waits, no clock ticks.
+async fn read(watched: AsyncFd<Watched>) {
+    let desk = Arc::clone(&watched.get_ref().0);
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut waited_for = false;
+    loop {
+        tokio::select! {
+            biased;
+            ready = watched.readable() => {
+                let Ok(mut ready) = ready else { return };
+                ready.clear_ready();
+                desk.drain();
+            }
+            () = desk.begun.notified(), if !waited_for => waited_for = true,
+            _ = tick.tick(), if waited_for => waited_for = desk.expire(),
+        }
+    }
 }
 
 #[allow(clippy::needless_pass_by_value)] // reads better in map_err

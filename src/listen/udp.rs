@@ -131,7 +131,8 @@ impl<S: Service> Udp<S> {
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {
         let path = datagram.path;
-        let answer = self.worker.service.clone().resolve(datagram.payload.into(), path, now);
+        // Boxed: a task moves what it runs several times, and this is some thousand octets.
+        let answer = Box::pin(self.worker.service.clone().resolve(datagram.payload.into(), path, now));
         let udp = self.clone();
         spawn_local(async move {
             if let Some(reply) = answer.await {

@@ -32,38 +32,41 @@ pub(super) async fn fetch(
     let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     let shared = &worker.shared;
     trace.all_zones = false;
-    if let Some(cached) = shared.responses.get(&key, worker.now().monotonic) {
-        shared.responses.count_hit();
-        return Ok(as_of_now(worker, snapshot, spec.target, &cached, Source::ResponseCache, trace));
-    }
+    let as_of = |now, cached: &Cached, source, trace: &mut Trace| {
+        Ok(as_of(now, snapshot, spec.target, cached, source, trace))
+    };
+    let now = worker.now().monotonic;
     if patience == Patience::None {
-        return Err(WouldWait);
+        let cached = shared.responses.get(&key, now).ok_or(WouldWait)?;
+        shared.responses.count_hit();
+        return as_of(now, &cached, Source::ResponseCache, trace);
     }
-    shared.responses.count_miss();
     let source = if spec.target == Target::Recurse { Source::Recurse } else { Source::Forward };
     for _ in 0..TAKE_OVERS {
-        let cached = match shared.flights.join(&key) {
+        match shared.flights.join(&key) {
             Flight::Lead(lead) => {
-                // It may have landed between our look and our joining.
-                let cached = match shared.responses.get(&key, worker.now().monotonic) {
-                    Some(cached) => cached,
-                    None => {
-                        let (outcome, server) =
-                            ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
-                        let cached = Arc::new(capped(outcome, server, &spec.caps, worker.now().monotonic));
-                        shared.responses.put(key.clone(), Arc::clone(&cached));
-                        cached
-                    }
-                };
+                // A hop of a chain may be known; and what was not a moment ago may have landed.
+                if let Some(cached) = shared.responses.peek(&key, now) {
+                    lead.land(&cached);
+                    shared.responses.count_hit();
+                    return as_of(now, &cached, Source::ResponseCache, trace);
+                }
+                shared.responses.count_miss();
+                let (outcome, server) =
+                    ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
+                let now = worker.now().monotonic;
+                let cached = Arc::new(capped(outcome, server, &spec.caps, now));
+                shared.responses.put(key.clone(), Arc::clone(&cached));
                 lead.land(&cached);
-                cached
+                return as_of(now, &cached, source, trace);
             }
-            Flight::Wait(landing) => match landing.await {
-                Ok(cached) => cached,
-                Err(_) => continue,
-            },
-        };
-        return Ok(as_of_now(worker, snapshot, spec.target, &cached, source, trace));
+            Flight::Wait(landing) => {
+                shared.responses.count_miss();
+                if let Ok(cached) = landing.await {
+                    return as_of(worker.now().monotonic, &cached, source, trace);
+                }
+            }
+        }
     }
     Ok(Err((Failure::Internal, Vec::new())))
 }
@@ -92,7 +95,10 @@ async fn ask(
                 Err(failed) => (Err((failed.failure, failed.ede)), failed.server.and_then(address)),
             }
         }
-        (_, Some(recursor)) => (recursor.ask(&ask).await.map_err(|failure| (failure, Vec::new())), None),
+        // Boxed, or every question would carry room for a recursion.
+        (_, Some(recursor)) => {
+            (Box::pin(recursor.ask(&ask)).await.map_err(|failure| (failure, Vec::new())), None)
+        }
         (_, None) => (Err((Failure::Internal, Vec::new())), None),
     }
 }
@@ -128,8 +134,8 @@ fn capped(outcome: Outcome, server: Option<std::net::SocketAddr>, caps: &Caps, n
     Cached { outcome, server, stored: now, holds }
 }
 
-fn as_of_now(
-    worker: &Worker,
+fn as_of(
+    now: Duration,
     snapshot: &Snapshot,
     target: Target,
     cached: &Cached,
@@ -141,7 +147,6 @@ fn as_of_now(
         (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
         _ => None,
     };
-    let now = worker.now().monotonic;
     let age = cached.age(now);
     let tick = now.saturating_sub(cached.stored).subsec_nanos();
     trace.tick = trace.tick.max(Duration::from_nanos(u64::from(tick)));

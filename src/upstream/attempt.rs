@@ -44,11 +44,11 @@ pub(super) struct Spoken {
 /// Asks one server until it answers, fails, or the deadline has passed.
 pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
     bump(&server.counts.tallies.queries);
-    let dialect = server.dialect(context.clock.now());
+    let dialect = server.dialect(context.clock.begin());
     let mut hit = converse(context, server, dialect).await?;
     if dialect == Dialect::Edns && fails_on_edns(&hit.message) {
         bump(&server.counts.tallies.plain_fallbacks);
-        hit = converse(context, server, Dialect::Plain).await?;
+        hit = Box::pin(converse(context, server, Dialect::Plain)).await?;
         if !fails_on_edns(&hit.message) {
             server.prefers_plain(context.clock.now());
         }
@@ -89,7 +89,7 @@ async fn converse(context: Context<'_>, server: &Server, dialect: Dialect) -> Re
     match context.exchange.udp(&attempt).await {
         Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: false, rtt }),
         // What somebody may be forging is asked for where it cannot be forged.
-        Ok(_) | Err(ExchangeError::Flooded) => over_tcp(context, server, &attempt).await,
+        Ok(_) | Err(ExchangeError::Flooded) => Box::pin(over_tcp(context, server, &attempt)).await,
         Err(error) => {
             if let ExchangeError::Unreachable(_) = error {
                 server.health().note(Signal::QueryFailed(Reason::Unreachable), context.clock.now());

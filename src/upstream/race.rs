@@ -1,8 +1,12 @@
 //! The tries of one question: one after another on failure, beside each other on silence; the first answer wins.
 
+use std::future::Future;
+use std::pin::pin;
+
 use futures_util::StreamExt;
+use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::{Context, Hit, Miss, attempt};
 use super::itinerary::{Itinerary, Rebuff};
@@ -28,13 +32,52 @@ pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now)
     let context = Context { group, ask, exchange, clock, deadline };
     let mut itinerary = Itinerary::new(&group.order(now));
     let mut verdict = Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None };
-    let mut tries = FuturesUnordered::new();
-    let mut next = itinerary.first();
+    let Some(server) = itinerary.first() else { return Err(verdict) };
+    // Nearly always the first server answers: that takes neither a set of tries nor a timer for each.
+    let mut first = pin!(attempt(context, &group.servers[server]));
+    let due = clock.begin_plus(group.spec.try_timeout);
+    let begun = match timeout_at(due, first.as_mut()).await {
+        Ok(Ok(hit)) => return Ok(answered(ask, server, hit)),
+        Ok(Err(miss)) => {
+            itinerary.failed(server, miss.rebuff());
+            verdict.take_in(server, miss);
+            let next = itinerary.after_failure();
+            Begun { silent: None, next, itinerary, verdict }
+        }
+        Err(_) => {
+            note_silence(context, server);
+            let next = itinerary.after_silence();
+            Begun { silent: Some((server, first)), next, itinerary, verdict }
+        }
+    };
+    Box::pin(go_on(context, begun)).await
+}
+
+/// How things stand after the first try.
+struct Begun<F> {
+    /// It goes on listening.
+    silent: Option<(usize, F)>,
+    next: Option<usize>,
+    itinerary: Itinerary,
+    verdict: Failed,
+}
+
+async fn go_on<F>(context: Context<'_>, begun: Begun<F>) -> Result<Answered, Failed>
+where
+    F: Future<Output = Result<Hit, Miss>>,
+{
+    let Context { group, ask, deadline, .. } = context;
+    let Begun { silent, mut next, mut itinerary, mut verdict } = begun;
     let mut latest = Latest { server: 0, serial: 0, due: None };
+    let mut tries = FuturesUnordered::new();
+    if let Some((server, first)) = silent {
+        tries.push(Either::Left(async move { (server, 0, first.await) }));
+    }
     loop {
         if let Some(server) = next.take() {
             let serial = latest.serial + 1;
-            tries.push(async move { (server, serial, attempt(context, &group.servers[server]).await) });
+            let again = async move { (server, serial, attempt(context, &group.servers[server]).await) };
+            tries.push(Either::Right(again));
             latest = Latest { server, serial, due: Some(clock::after(group.spec.try_timeout)) };
         }
         if tries.is_empty() {

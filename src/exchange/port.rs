@@ -1,0 +1,193 @@
+//! Sockets on random ports. Opening one costs five system calls, so under load each serves a few queries; but no two
+//! queries that follow each other, and not for long, so that who guesses has the whole range to guess from (RFC 5452).
+//!
+//! They are not connected: a server is known by the address that its datagrams come from, compared by the reader.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::socket::{setsockopt, sockopt};
+use smallvec::SmallVec;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::time::Instant;
+
+use super::entropy::Entropy;
+
+/// Ports of one source address that are open at once when there is load: of a thousand queries nearly all leave from
+/// different ones.
+const MOST: usize = 1024;
+/// How many queries leave from a port: opening it then costs each of them less than a tenth of sending it.
+const USES: u32 = 24;
+/// How long a port is used.
+const LIFE: Duration = Duration::from_secs(3);
+/// The next port is one of so many that rested longest.
+const CHOICE: usize = 16;
+/// How many ports we draw before the kernel may choose one.
+const DRAWS: usize = 5;
+
+/// Where an open socket is kept.
+pub(super) type Key = u32;
+
+/// An open socket.
+pub(super) struct Port {
+    pub(super) socket: UdpSocket,
+    /// Who waits for a response to it.
+    pub(super) waits: SmallVec<[u32; 2]>,
+    born: Instant,
+    uses: u32,
+}
+
+/// All open sockets of one worker.
+pub(super) struct Ports {
+    open: Vec<Option<Port>>,
+    free: Vec<Key>,
+    lanes: Vec<Lane>,
+    entropy: Entropy,
+    most: usize,
+    uses: u32,
+}
+
+/// The sockets of one source address.
+struct Lane {
+    source: IpAddr,
+    /// The longest rested first.
+    order: VecDeque<Key>,
+}
+
+impl Ports {
+    pub(super) fn new() -> Ports {
+        let (most, uses) = match descriptors() / 8 {
+            enough if enough >= MOST => (MOST, USES),
+            // Too few to take turns: each query has a port of its own.
+            few => (few.max(1), 1),
+        };
+        Ports { open: Vec::new(), free: Vec::new(), lanes: Vec::new(), entropy: Entropy::new(), most, uses }
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Port> {
+        self.open.get_mut(key as usize)?.as_mut()
+    }
+
+    pub(super) fn draw_id(&mut self) -> io::Result<u16> {
+        self.entropy.id().map_err(|_| io::ErrorKind::Other.into())
+    }
+
+    /// A socket for the next query. With little to do, and so for whoever measures with few queries, each has a new one.
+    pub(super) fn pick(&mut self, source: IpAddr, epoll: &Epoll, now: Instant) -> io::Result<Key> {
+        let lane = self.lane(source);
+        self.close_expired(lane, now);
+        let count = self.lanes[lane].order.len();
+        if count < self.most {
+            match self.open(source, epoll, now) {
+                Ok(key) => {
+                    self.lanes[lane].order.push_back(key);
+                    return Ok(key);
+                }
+                // Out of descriptors: one that is open has to do.
+                Err(error) if count == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let nth = self.below(count.min(CHOICE))?;
+        let order = &mut self.lanes[lane].order;
+        order.swap(0, nth);
+        let rested = order[0];
+        let chosen = if self.is_worn(rested, now)
+            && let Ok(fresh) = self.open(source, epoll, now)
+        {
+            self.close(rested);
+            fresh
+        } else {
+            rested
+        };
+        let order = &mut self.lanes[lane].order;
+        order.pop_front();
+        order.push_back(chosen);
+        if let Some(port) = self.get_mut(chosen) {
+            port.uses += 1;
+        }
+        Ok(chosen)
+    }
+
+    fn lane(&mut self, source: IpAddr) -> usize {
+        self.lanes.iter().position(|lane| lane.source == source).unwrap_or_else(|| {
+            self.lanes.push(Lane { source, order: VecDeque::new() });
+            self.lanes.len() - 1
+        })
+    }
+
+    /// One more than is opened, at most, so that the ports of a busy minute do not stay.
+    fn close_expired(&mut self, lane: usize, now: Instant) {
+        for _ in 0..2 {
+            let Some(&first) = self.lanes[lane].order.front() else { return };
+            let expired = |port: &Port| port.waits.is_empty() && now - port.born > LIFE;
+            if !self.get_mut(first).is_none_or(|port| expired(port)) {
+                return;
+            }
+            self.lanes[lane].order.pop_front();
+            self.close(first);
+        }
+    }
+
+    fn is_worn(&mut self, key: Key, now: Instant) -> bool {
+        let uses = self.uses;
+        self.get_mut(key)
+            .is_none_or(|port| port.waits.is_empty() && (port.uses >= uses || now - port.born > LIFE))
+    }
+
+    fn close(&mut self, key: Key) {
+        // What is closed leaves the epoll set by itself.
+        if self.open[key as usize].take().is_some() {
+            self.free.push(key);
+        }
+    }
+
+    fn open(&mut self, source: IpAddr, epoll: &Epoll, now: Instant) -> io::Result<Key> {
+        let socket = Socket::new(
+            Domain::for_address(SocketAddr::new(source, 0)),
+            Type::DGRAM.nonblocking(),
+            Some(Protocol::UDP),
+        )?;
+        // An unconnected socket hears that nobody listens only if it asks for it.
+        match source {
+            IpAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
+            IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+        }
+        self.bind(&socket, source)?;
+        let key = self.free.last().copied().unwrap_or(self.open.len() as Key);
+        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()))?;
+        let port = Port { socket: socket.into(), waits: SmallVec::new(), born: now, uses: 1 };
+        match self.free.pop() {
+            Some(_) => self.open[key as usize] = Some(port),
+            None => self.open.push(Some(port)),
+        }
+        Ok(key)
+    }
+
+    fn bind(&mut self, socket: &Socket, address: IpAddr) -> io::Result<()> {
+        for _ in 0..DRAWS {
+            let port = self.entropy.port().map_err(|_| io::ErrorKind::Other)?;
+            match socket.bind(&SocketAddr::new(address, port).into()) {
+                // Another has the port, or the system keeps it for itself.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+                }
+                bound => return bound,
+            }
+        }
+        socket.bind(&SocketAddr::new(address, 0).into())
+    }
+
+    fn below(&mut self, bound: usize) -> io::Result<usize> {
+        Ok((usize::from(self.draw_id()?) * bound) >> 16)
+    }
+}
+
+/// How many file descriptors the process may have.
+fn descriptors() -> usize {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| usize::try_from(soft).unwrap_or(usize::MAX))
+}
