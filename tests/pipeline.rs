@@ -8,6 +8,8 @@ mod cache;
 mod chain;
 #[path = "pipeline/fall_through.rs"]
 mod fall_through;
+#[path = "pipeline/hostile.rs"]
+mod hostile;
 #[path = "pipeline/protocol.rs"]
 mod protocol;
 #[path = "pipeline/reload.rs"]
