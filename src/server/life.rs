@@ -123,6 +123,7 @@ impl Server {
             tracing::warn!("{warning}");
         }
         let started = SystemTime::now();
+        raise_descriptors();
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
@@ -358,6 +359,16 @@ fn say_what_waits_for_a_restart(before: &Config, after: &Config) -> Config {
         tracing::warn!("{what} changed: takes effect at the next restart");
     }
     config
+}
+
+/// The soft limit is for programs that still use select(2). Ports towards upstreams and TCP clients need descriptors.
+fn raise_descriptors() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| setrlimit(Resource::RLIMIT_NOFILE, soft.max(hard.min(1 << 16)), hard));
+    if let Err(error) = raised {
+        tracing::warn!("the limit on file descriptors stays as it is: {error}");
+    }
 }
 
 fn default_workers() -> usize {

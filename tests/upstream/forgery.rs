@@ -162,6 +162,28 @@ fn of_a_thousand_queries_nearly_all_leave_from_different_ports_over_the_whole_ra
     assert!(deviation(&ids) >= 17_500.0, "{}", deviation(&ids));
 }
 
+/// Under load ports are used again, but none before a thousand others were.
+#[test]
+fn of_a_thousand_queries_under_load_too() {
+    let server = StandIn::replying(|asked| asked.address(1));
+    let group = group(&[server.address]);
+    run(async {
+        let (exchange, question) = (Exchange::new(), question());
+        for _ in 0..100 {
+            let asking = (0..40).map(|_| group.ask(&question, &exchange, at(1)));
+            futures_util::future::join_all(asking)
+                .await
+                .into_iter()
+                .for_each(|answered| _ = answered.unwrap());
+        }
+    });
+    let ports: Vec<u16> = server.asked().iter().map(|asked| asked.from.port()).collect();
+    for thousand in ports.windows(1000) {
+        assert!(thousand.iter().collect::<HashSet<_>>().len() >= 980);
+        assert!(deviation(thousand) >= 17_500.0, "{}", deviation(thousand));
+    }
+}
+
 fn deviation(values: &[u16]) -> f64 {
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
     let squares = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
