@@ -134,8 +134,9 @@ fn caches(page: &mut Page, readings: &Readings) {
     each(page.counter("kakehashi_cache_hits_total", help), readings, |cache| cache.hits);
     let help = "Questions that a cache did not answer.";
     each(page.counter("kakehashi_cache_misses_total", help), readings, |cache| cache.misses);
-    let help = "Entries thrown out of a cache for room.";
-    each(page.counter("kakehashi_cache_evictions_total", help), readings, |cache| cache.evictions);
+    let help = "Entries thrown out of a cache for room; the response cache does not count its own.";
+    page.counter("kakehashi_cache_evictions_total", help)
+        .set(&[("cache", "answer")], readings.answer_cache.evictions as f64);
     let help = "Entries in a cache.";
     each(page.gauge("kakehashi_cache_entries", help), readings, |cache| cache.entries);
     let help = "Memory that a cache's entries take.";
