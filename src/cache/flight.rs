@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashTable;
 use tokio::sync::oneshot;
 
-use super::response::{Cached, ResponseKey};
+use super::cached::Cached;
+use super::response::ResponseKey;
 
 /// Locked rarely and briefly: only misses come here.
 const SHARDS: usize = 16;

@@ -5,11 +5,14 @@
 //! [`flight`]: who is asking that already?
 
 pub mod answer;
+pub mod cached;
 pub mod count;
 pub mod flight;
 pub mod response;
+mod store;
 
 pub use answer::AnswerCache;
+pub use cached::Cached;
 pub use count::{Counts, PublishedCounts};
 pub use flight::{Flight, Flights};
-pub use response::{Cached, ResponseCache, ResponseKey};
+pub use response::{ResponseCache, ResponseKey};

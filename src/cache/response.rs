@@ -1,10 +1,13 @@
-//! What the sources said, for all workers and views: `moka`, bounded by bytes, expiry per entry.
+//! What the sources said, for all workers and views, bounded by bytes.
 //!
 //! The key names the route, so 120 VPCs that share a rule share what it fetched; which views see the route was decided
 //! before the cache is asked, and what of the response they may see is decided after.
+//!
+//! Answers and failures are kept apart. Answers stay in the `store` beyond their time, until room is wanted: a source
+//! that is silent may be stood in for. Failures are few and short-lived, and none of them may cost an answer its place:
+//! they are moka's, each with its own end.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -14,14 +17,15 @@ use moka::Expiry;
 use moka::sync::Cache;
 use smallvec::SmallVec;
 
+use super::cached::{self, Cached};
 use super::count::Counts;
-use crate::query::{Failure, Response};
-use crate::wire::{Ede, NameRef, RType};
+use super::store::Store;
+use crate::wire::{NameRef, RType, rcode};
 
 /// Which question to which route: route, bits, type and lower-case name in one run of bytes, hashed once.
 #[derive(Debug, Clone)]
 pub struct ResponseKey {
-    bytes: Arc<[u8]>,
+    bytes: SmallVec<[u8; 64]>,
     hash: u64,
 }
 
@@ -31,12 +35,19 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl ResponseKey {
     /// Of a route's uid, the bits that change what a source says (DO, CD), type and name.
     pub fn new(route: u128, bits: u8, qname: NameRef<'_>, qtype: RType) -> ResponseKey {
-        let mut key = SmallVec::<[u8; 96]>::new();
-        key.extend_from_slice(&route.to_be_bytes());
-        key.push(bits);
-        key.extend_from_slice(&qtype.0.to_be_bytes());
-        key.extend(qname.wire().iter().map(u8::to_ascii_lowercase));
-        ResponseKey { bytes: key.as_slice().into(), hash: SEED.hash_one(key.as_slice()) }
+        let mut bytes = SmallVec::new();
+        bytes.extend_from_slice(&route.to_be_bytes());
+        bytes.push(bits);
+        bytes.extend_from_slice(&qtype.0.to_be_bytes());
+        let name = bytes.len();
+        bytes.extend_from_slice(qname.wire());
+        bytes[name..].make_ascii_lowercase();
+        ResponseKey::of_bytes(bytes)
+    }
+
+    fn of_bytes(bytes: SmallVec<[u8; 64]>) -> ResponseKey {
+        let hash = SEED.hash_one(&bytes[..]);
+        ResponseKey { bytes, hash }
     }
 
     /// Its hash, for tables that keep it.
@@ -59,49 +70,15 @@ impl Hash for ResponseKey {
     }
 }
 
-/// What a source said, and when.
-#[derive(Debug, Clone)]
-pub struct Cached {
-    /// The response, its TTLs capped, or why there is none.
-    pub outcome: Result<Response, (Failure, Vec<Ede>)>,
-    /// The upstream server that said it.
-    pub server: Option<SocketAddr>,
-    /// When it came.
-    pub stored: Duration,
-    /// How long it holds.
-    pub holds: Duration,
-}
-
-impl Cached {
-    /// Whether it still holds.
-    pub fn is_fresh(&self, now: Duration) -> bool {
-        now < self.stored + self.holds
-    }
-
-    /// Whole seconds since it came.
-    pub fn age(&self, now: Duration) -> u32 {
-        u32::try_from(now.saturating_sub(self.stored).as_secs()).unwrap_or(u32::MAX)
-    }
-
-    fn byte_len(&self) -> usize {
-        let content = match &self.outcome {
-            Ok(response) => response.byte_len() + response.ede.len() * 64,
-            Err((_, ede)) => ede.len() * 64,
-        };
-        size_of::<Cached>() + content
-    }
-}
-
-/// What moka and the allocator spend on an entry beside what is weighed: nodes of two queues, a timer wheel and a map.
-/// Measured as resident memory of a million one-address answers (721 octets an entry, of which 284 are weighed).
-const OVERHEAD: usize = 440;
-
-/// Entries that the map has room for before it grows: growing moves all of them.
-const INITIAL: usize = 1 << 14;
+/// Failures that are remembered at once.
+const FAILURES: u64 = 50_000;
 
 /// The cache.
 pub struct ResponseCache {
-    entries: Cache<ResponseKey, Arc<Cached>, RandomState>,
+    answers: Store,
+    failures: Cache<ResponseKey, Arc<Cached>, RandomState>,
+    /// When the last failure ends, in microseconds: with none about, no question is looked for among them.
+    failing_until: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -127,36 +104,53 @@ impl Expiry<ResponseKey, Arc<Cached>> for EndWithTtl {
 impl ResponseCache {
     /// An empty cache that holds so many bytes.
     pub fn new(capacity: u64) -> ResponseCache {
-        let weigh = |key: &ResponseKey, value: &Arc<Cached>| {
-            u32::try_from(OVERHEAD + key.bytes.len() + value.byte_len()).unwrap_or(u32::MAX)
-        };
         ResponseCache {
-            entries: Cache::builder()
-                .max_capacity(capacity)
-                .initial_capacity(INITIAL)
-                .weigher(weigh)
+            answers: Store::new(capacity),
+            failures: Cache::builder()
+                .max_capacity(FAILURES)
                 .expire_after(EndWithTtl)
                 .build_with_hasher(RandomState::default()),
+            failing_until: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
     }
 
     /// What is known and still holds.
-    pub fn get(&self, key: &ResponseKey, now: Duration) -> Option<Arc<Cached>> {
-        self.entries.get(key).filter(|cached| cached.is_fresh(now))
+    pub fn get(&self, key: &ResponseKey, now: Duration) -> Option<Cached> {
+        let fresh = |bytes: &[u8]| {
+            let is_fresh = cached::until(bytes).is_some_and(|until| now < until);
+            if is_fresh { cached::read(bytes) } else { None }
+        };
+        self.answers.get(key.hash, &key.bytes, fresh).flatten().or_else(|| self.failure(key, now))
     }
 
-    /// As [`ResponseCache::get`], where there is hardly ever anything: costs less, but is not counted as a use.
-    pub fn peek(&self, key: &ResponseKey, now: Duration) -> Option<Arc<Cached>> {
-        if self.entries.contains_key(key) { self.get(key, now) } else { None }
+    /// The last answer to the question, whether it still holds or not.
+    pub fn last(&self, key: &ResponseKey) -> Option<Cached> {
+        self.answers.get(key.hash, &key.bytes, cached::read).flatten()
     }
 
     /// Keeps what a source said.
-    pub fn put(&self, key: ResponseKey, cached: Arc<Cached>) {
-        if !cached.holds.is_zero() {
-            self.entries.insert(key, cached);
+    pub fn put(&self, key: &ResponseKey, cached: &Cached) {
+        if cached.holds.is_zero() {
+            return;
         }
+        match &cached.outcome {
+            Ok(response) if matches!(response.rcode, rcode::NOERROR | rcode::NXDOMAIN) => {
+                cached::write(cached, response, |value| self.answers.put(key.hash, &key.bytes, value));
+            }
+            _ => {
+                self.failures.insert(key.clone(), Arc::new(cached.clone()));
+                self.failing_until.fetch_max(micros(cached.stored + cached.holds), Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn failure(&self, key: &ResponseKey, now: Duration) -> Option<Cached> {
+        if micros(now) >= self.failing_until.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.failures.get(key).filter(|cached| cached.is_fresh(now)).map(|cached| (*cached).clone())
     }
 
     /// Counts an answer made from the cache.
@@ -169,16 +163,19 @@ impl ResponseCache {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What it did so far and what it holds. moka counts when it tidies up, which it leaves to the next write; whoever
-    /// looks wants to see what is there now.
+    /// What it did so far and what it holds.
     pub fn counts(&self) -> Counts {
-        self.entries.run_pending_tasks();
+        let (entries, bytes, evictions) = self.answers.counts();
         Counts {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            evictions: 0,
-            entries: self.entries.entry_count(),
-            bytes: self.entries.weighted_size(),
+            evictions,
+            entries,
+            bytes,
         }
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

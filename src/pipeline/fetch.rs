@@ -46,7 +46,7 @@ pub(super) async fn fetch(
         match shared.flights.join(&key) {
             Flight::Lead(lead) => {
                 // A hop of a chain may be known; and what was not a moment ago may have landed.
-                if let Some(cached) = shared.responses.peek(&key, now) {
+                if let Some(cached) = shared.responses.get(&key, now).map(Arc::new) {
                     lead.land(&cached);
                     shared.responses.count_hit();
                     return as_of(now, &cached, Source::ResponseCache, trace);
@@ -56,7 +56,7 @@ pub(super) async fn fetch(
                     ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
                 let now = worker.now().monotonic;
                 let cached = Arc::new(capped(outcome, server, &spec.caps, now));
-                shared.responses.put(key.clone(), Arc::clone(&cached));
+                shared.responses.put(&key, &cached);
                 lead.land(&cached);
                 return as_of(now, &cached, source, trace);
             }

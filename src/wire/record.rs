@@ -95,6 +95,21 @@ impl Records {
         self.bytes.len()
     }
 
+    /// The bytes, to be kept and read again by [`Records::from_bytes`].
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The list that was written as these bytes, or nothing if no list is written so.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Records> {
+        let (mut rest, mut count) = (Iter { bytes }, 0_u16);
+        while !rest.bytes.is_empty() {
+            rest.next()?;
+            count = count.checked_add(1)?;
+        }
+        Some(Records { bytes: bytes.to_vec(), count })
+    }
+
     /// The records in order.
     pub fn iter(&self) -> Iter<'_> {
         Iter { bytes: &self.bytes }

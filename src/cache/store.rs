@@ -1,0 +1,351 @@
+//! Keys and values in as little memory as they can have: a log of entries in chunks, and an index of eight octets each.
+//!
+//! A map of boxed entries costs more for itself than for what it keeps: moka 350 to 400 octets an entry, measured, beside
+//! the hundred that a name and its address take. Here an entry is its bytes and a header. When the log is full its oldest
+//! chunk is given up; what was used since it was written moves to the end (CLOCK), so a flood of names that nobody asks
+//! twice passes through and what is asked again stays.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashTable;
+
+/// Locked briefly; only what is not in a worker's own answers comes here.
+const SHARDS: usize = 16;
+/// The largest chunk. No entry is larger than half of one.
+const CHUNK: usize = 1 << 17;
+/// The smallest, for caches that are small.
+const SMALL_CHUNK: usize = 1 << 12;
+/// Chunks that a shard has at least when it is full: what is given up at once is a small part.
+const CHUNKS: usize = 8;
+/// Entries begin at multiples of this.
+const ALIGN: usize = 8;
+/// Bits of a place that count within a chunk.
+const OFFSET_BITS: u32 = (CHUNK / ALIGN).trailing_zeros();
+/// Value length, tag, key length, marks.
+const HEADER: usize = 12;
+
+/// A log and its index, in shards.
+pub(super) struct Store {
+    shards: Box<[Mutex<Shard>]>,
+    evictions: AtomicU64,
+}
+
+struct Shard {
+    index: HashTable<Slot>,
+    /// The oldest first.
+    chunks: VecDeque<Vec<u8>>,
+    /// The number of the oldest, modulo the bits that a place has for it.
+    first: u32,
+    chunk_size: usize,
+    capacity: usize,
+}
+
+/// Where an entry stands, and enough of its hash to find it without looking there.
+#[derive(Clone, Copy)]
+struct Slot {
+    tag: u32,
+    place: u32,
+}
+
+/// One entry, borrowed.
+struct Entry<'a> {
+    tag: u32,
+    used: bool,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl Store {
+    /// An empty store that takes so many octets, the index included.
+    pub(super) fn new(capacity: u64) -> Store {
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX) / SHARDS;
+        let chunk_size = (capacity / CHUNKS).clamp(SMALL_CHUNK, CHUNK).next_power_of_two().min(CHUNK);
+        let shard = || {
+            let (index, chunks) = (HashTable::new(), VecDeque::new());
+            Mutex::new(Shard { index, chunks, first: 0, chunk_size, capacity })
+        };
+        Store { shards: (0..SHARDS).map(|_| shard()).collect(), evictions: AtomicU64::new(0) }
+    }
+
+    /// What `read` makes of the value kept under this key.
+    pub(super) fn get<T>(&self, hash: u64, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let mut shard = self.shard(hash);
+        let place = shard.find(tag(hash), key)?;
+        shard.mark_used(place);
+        Some(read(shard.entry(place)?.value))
+    }
+
+    /// Keeps a value in place of the one that was. One too large for half a chunk is not kept.
+    pub(super) fn put(&self, hash: u64, key: &[u8], value: &[&[u8]]) {
+        let evicted = self.shard(hash).put(tag(hash), key, value);
+        if evicted > 0 {
+            self.evictions.fetch_add(evicted, Ordering::Relaxed);
+        }
+    }
+
+    /// Entries, octets taken, entries put out for room.
+    pub(super) fn counts(&self) -> (u64, u64, u64) {
+        let (mut entries, mut bytes) = (0, 0);
+        for shard in &self.shards {
+            let shard = lock(shard);
+            entries += shard.index.len() as u64;
+            bytes += shard.bytes() as u64;
+        }
+        (entries, bytes, self.evictions.load(Ordering::Relaxed))
+    }
+
+    /// Shows every entry to `see`, a shard at a time.
+    pub(super) fn for_each(&self, mut see: impl FnMut(&[u8], &[u8])) {
+        for shard in &self.shards {
+            let shard = lock(shard);
+            for slot in &shard.index {
+                if let Some(entry) = shard.entry(slot.place) {
+                    see(entry.key, entry.value);
+                }
+            }
+        }
+    }
+
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        // The index takes its bits from the upper half.
+        lock(&self.shards[hash as usize % SHARDS])
+    }
+}
+
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// A panic elsewhere leaves a shard whole enough: what the index points at is checked whenever it is read.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    /// Spread over all bits: the table takes the upper and the lower ones.
+    fn hash(self) -> u64 {
+        u64::from(self.tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl Shard {
+    fn find(&self, tag: u32, key: &[u8]) -> Option<u32> {
+        let is_it =
+            |slot: &Slot| slot.tag == tag && self.entry(slot.place).is_some_and(|entry| entry.key == key);
+        self.index.find(Slot { tag, place: 0 }.hash(), is_it).map(|slot| slot.place)
+    }
+
+    /// Says how many entries had to go.
+    fn put(&mut self, tag: u32, key: &[u8], value: &[&[u8]]) -> u64 {
+        let value_length: usize = value.iter().map(|part| part.len()).sum();
+        let (Ok(key_length), size) = (u16::try_from(key.len()), HEADER + key.len() + value_length) else {
+            return 0;
+        };
+        if size > self.chunk_size / 2 {
+            return 0;
+        }
+        let evicted = self.make_room(size);
+        let place = self.end();
+        let Some(chunk) = self.chunks.back_mut() else { return evicted };
+        chunk.extend_from_slice(&(value_length as u32).to_le_bytes());
+        chunk.extend_from_slice(&tag.to_le_bytes());
+        chunk.extend_from_slice(&key_length.to_le_bytes());
+        chunk.extend_from_slice(&[0; 2]);
+        chunk.extend_from_slice(key);
+        value.iter().for_each(|part| chunk.extend_from_slice(part));
+        chunk.resize(chunk.len().next_multiple_of(ALIGN), 0);
+        self.point(tag, key, place);
+        evicted
+    }
+
+    /// Lets the index find `key` at `place`.
+    fn point(&mut self, tag: u32, key: &[u8], place: u32) {
+        let before = self.find(tag, key);
+        let hash = Slot { tag, place }.hash();
+        match before.and_then(|old| self.index.find_mut(hash, |slot| slot.place == old)) {
+            Some(slot) => slot.place = place,
+            None => _ = self.index.insert_unique(hash, Slot { tag, place }, |slot| slot.hash()),
+        }
+    }
+
+    /// Sees to it that the last chunk has room for an entry.
+    fn make_room(&mut self, size: usize) -> u64 {
+        let fits = |chunk: &Vec<u8>| chunk.len() + size.next_multiple_of(ALIGN) <= chunk.capacity();
+        if self.chunks.back().is_some_and(fits) {
+            return 0;
+        }
+        let mut evicted = 0;
+        let mut fresh = Vec::new();
+        let mut kept = Vec::new();
+        while !self.chunks.is_empty() && self.bytes() + self.chunk_size > self.capacity {
+            let (old, gone) = self.give_up_oldest(&mut kept);
+            evicted += gone;
+            fresh = old;
+        }
+        fresh.clear();
+        // Its pages come from the system one by one as they are written, so an empty cache takes next to nothing.
+        fresh.reserve_exact(self.chunk_size);
+        self.chunks.push_back(fresh);
+        self.take_back(&kept);
+        evicted
+    }
+
+    /// Takes the oldest chunk out. What was used is left in `kept`, up to half a chunk: there must be room for the new.
+    fn give_up_oldest(&mut self, kept: &mut Vec<u8>) -> (Vec<u8>, u64) {
+        let Some(chunk) = self.chunks.pop_front() else { return (Vec::new(), 0) };
+        let number = self.first;
+        self.first = number.wrapping_add(1) & (u32::MAX >> OFFSET_BITS);
+        let (mut at, mut evicted) = (0, 0);
+        while let Some((entry, end)) = read(&chunk, at) {
+            let place = number << OFFSET_BITS | (at / ALIGN) as u32;
+            let hash = Slot { tag: entry.tag, place }.hash();
+            if let Ok(slot) = self.index.find_entry(hash, |slot| slot.place == place) {
+                slot.remove();
+                if entry.used && kept.len() + end - at <= self.chunk_size / 2 {
+                    kept.extend_from_slice(&chunk[at..end]);
+                } else {
+                    evicted += 1;
+                }
+            }
+            at = end;
+        }
+        (chunk, evicted)
+    }
+
+    /// Writes at the end what is kept of the oldest chunk. It has to be used again to be kept once more.
+    fn take_back(&mut self, kept: &[u8]) {
+        let mut at = 0;
+        while let Some((entry, end)) = read(kept, at) {
+            let place = self.end();
+            let Some(chunk) = self.chunks.back_mut() else { return };
+            let mark = chunk.len() + MARK;
+            chunk.extend_from_slice(&kept[at..end]);
+            chunk[mark] = 0;
+            let slot = Slot { tag: entry.tag, place };
+            self.index.insert_unique(slot.hash(), slot, |slot| slot.hash());
+            at = end;
+        }
+    }
+
+    /// The place behind the last entry.
+    fn end(&self) -> u32 {
+        let last = self.first.wrapping_add(self.chunks.len().saturating_sub(1) as u32);
+        last << OFFSET_BITS | (self.chunks.back().map_or(0, Vec::len) / ALIGN) as u32
+    }
+
+    fn entry(&self, place: u32) -> Option<Entry<'_>> {
+        let (nth, at) = self.position(place);
+        read(self.chunks.get(nth)?, at).map(|(entry, _)| entry)
+    }
+
+    fn mark_used(&mut self, place: u32) {
+        let (nth, at) = self.position(place);
+        // Written only once: the line stays clean for whoever reads it next.
+        if let Some(mark @ 0) = self.chunks.get_mut(nth).and_then(|chunk| chunk.get_mut(at + MARK)) {
+            *mark = 1;
+        }
+    }
+
+    fn position(&self, place: u32) -> (usize, usize) {
+        let number = place >> OFFSET_BITS;
+        let nth = number.wrapping_sub(self.first) & (u32::MAX >> OFFSET_BITS);
+        (nth as usize, (place & ((1 << OFFSET_BITS) - 1)) as usize * ALIGN)
+    }
+
+    /// What log and index take.
+    fn bytes(&self) -> usize {
+        self.chunks.len() * self.chunk_size + self.index.allocation_size()
+    }
+}
+
+/// Where in a header the mark of use stands.
+const MARK: usize = 10;
+
+/// The entry at this position of a chunk, and where the next one begins.
+fn read(chunk: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
+    let (header, rest) = chunk.get(at..)?.split_first_chunk::<HEADER>()?;
+    let [v0, v1, v2, v3, t0, t1, t2, t3, k0, k1, used, _] = *header;
+    let (key, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([k0, k1])))?;
+    let value = rest.get(..u32::from_le_bytes([v0, v1, v2, v3]) as usize)?;
+    let end = (at + HEADER + key.len() + value.len()).next_multiple_of(ALIGN);
+    Some((Entry { tag: u32::from_le_bytes([t0, t1, t2, t3]), used: used != 0, key, value }, end))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+    use std::hash::BuildHasher;
+
+    use foldhash::quality::FixedState;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn put(store: &Store, key: &[u8], value: &[u8]) {
+        store.put(FixedState::default().hash_one(key), key, &[value]);
+    }
+
+    fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+        store.get(FixedState::default().hash_one(key), key, <[u8]>::to_vec)
+    }
+
+    #[test]
+    fn what_is_used_outlives_a_flood_and_the_size_is_kept() {
+        let store = Store::new(1 << 20);
+        put(&store, b"hot", b"value");
+        for n in 0..200_000_u32 {
+            put(&store, &n.to_be_bytes(), &[7; 100]);
+            assert_eq!(get(&store, b"hot").as_deref(), Some(&b"value"[..]));
+        }
+        let (entries, bytes, evictions) = store.counts();
+        assert!(bytes <= 1 << 20 && bytes > 900_000, "{bytes}");
+        assert!(entries > 5_000 && entries + evictions == 200_001, "{entries} {evictions}");
+    }
+
+    #[test]
+    fn when_all_is_used_the_oldest_goes_all_the_same() {
+        let store = Store::new(1 << 18);
+        for n in 0..20_000_u32 {
+            put(&store, &n.to_be_bytes(), &[7; 200]);
+            assert!(get(&store, &n.to_be_bytes()).is_some());
+        }
+        assert!(store.counts().1 <= 1 << 18);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_kept_and_pushes_nothing_out() {
+        let store = Store::new(64 << 20);
+        put(&store, b"small", b"value");
+        put(&store, b"large", &vec![0; CHUNK / 2]);
+        assert!(get(&store, b"large").is_none() && get(&store, b"small").is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn it_gives_back_what_was_put_last_or_nothing(
+            puts in prop::collection::vec((0..600_u16, 0..900_usize), 1..4_000)
+        ) {
+            let store = Store::new(1 << 18);
+            let mut last = HashMap::new();
+            for (nth, (key, length)) in puts.into_iter().enumerate() {
+                let value = [&nth.to_be_bytes()[..], &vec![key as u8; length]].concat();
+                put(&store, &key.to_be_bytes(), &value);
+                last.insert(key, value);
+                let asked = (nth as u16).wrapping_mul(31) % 600;
+                if let Some(found) = get(&store, &asked.to_be_bytes()) {
+                    prop_assert_eq!(Some(&found), last.get(&asked));
+                }
+            }
+            let mut seen = 0;
+            store.for_each(|key, value| {
+                let key = u16::from_be_bytes(key.try_into().unwrap());
+                assert_eq!(Some(value), last.get(&key).map(Vec::as_slice));
+                seen += 1;
+            });
+            prop_assert_eq!(seen, store.counts().0);
+        }
+    }
+}
