@@ -4,6 +4,8 @@
 //! longer than any machine needs, so that no test depends on speed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "upstream/case.rs"]
+mod case;
 #[path = "upstream/failover.rs"]
 mod failover;
 #[path = "upstream/fidelity.rs"]

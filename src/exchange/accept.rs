@@ -2,7 +2,8 @@
 //!
 //! Whatever is not is ignored: an error made of a forged or broken message would let anyone end a wait.
 
-use super::query::{Case, Query};
+use super::flips::Flips;
+use super::query::Query;
 use crate::wire::message::Message;
 use crate::wire::{Fault, HEADER, Records, flag, rcode, u16_at};
 
@@ -26,13 +27,37 @@ pub enum Mismatch {
     /// Its question is not ours, or missing.
     #[error("another question")]
     Question,
+    /// All agrees but the case of its QNAME.
+    #[error("the QNAME in another case")]
+    Case,
     /// Its records cannot be read.
     #[error("malformed: {0}")]
     Malformed(#[from] Fault),
 }
 
-/// Reads `bytes` as the response to `query`, sent with `id`.
+/// Reads `bytes` as the response to `query`, sent with `id`, in whatever case its QNAME is.
 pub fn accept(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
+    check(query, id, bytes)?;
+    read(id, bytes)
+}
+
+/// As [`accept`], where the QNAME was sent with some letters in the other case and must have come back so. It is put
+/// back into the case in which it was asked for, before names that point to it are read.
+pub(super) fn accept_in_case(
+    query: &Query,
+    flips: &Flips,
+    id: u16,
+    bytes: &mut [u8],
+) -> Result<Message, Mismatch> {
+    check(query, id, bytes)?;
+    let name = query.name();
+    if bytes[5] == 1 && !flips.put_back(name, &mut bytes[HEADER..HEADER + name.len()]) {
+        return Err(Mismatch::Case);
+    }
+    read(id, bytes)
+}
+
+fn check(query: &Query, id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
     if bytes.len() < HEADER {
         return Err(Mismatch::Short);
     }
@@ -47,11 +72,15 @@ pub fn accept(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch>
         return Err(Mismatch::Opcode);
     }
     match u16_at(bytes, 4)? {
-        1 if is_question(query, &bytes[HEADER..]) => {}
+        1 if is_question(query, &bytes[HEADER..]) => Ok(()),
         // RFC 6891 §7: a server that cannot read a query may send back no more than a header.
-        0 if is_bare_error(flags, bytes) => {}
-        _ => return Err(Mismatch::Question),
+        0 if is_bare_error(flags, bytes) => Ok(()),
+        _ => Err(Mismatch::Question),
     }
+}
+
+fn read(id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
+    let flags = u16_at(bytes, 2)?;
     // A truncated response is asked for again over TCP; where it was cut is no matter.
     if flags & flag::TC != 0 {
         return Ok(truncated(id, flags));
@@ -64,12 +93,8 @@ fn is_question(query: &Query, bytes: &[u8]) -> bool {
     let sent = query.question();
     let Some(received) = bytes.get(..sent.len()) else { return false };
     // Type and class are numbers, not letters: no case.
-    let name = sent.len() - 4;
-    received[name..] == sent[name..]
-        && match query.case {
-            Case::Any => received[..name].eq_ignore_ascii_case(&sent[..name]),
-            Case::Exact => received[..name] == sent[..name],
-        }
+    let name = query.name().len();
+    received[name..] == sent[name..] && received[..name].eq_ignore_ascii_case(&sent[..name])
 }
 
 fn is_bare_error(flags: u16, bytes: &[u8]) -> bool {
@@ -135,9 +160,11 @@ mod tests {
 
     #[test]
     fn a_query_that_carries_randomness_in_its_case_wants_it_back() {
-        let exact = query().in_exact_case();
-        assert!(accept(&exact, 7, &response(|_| ())).is_ok());
-        assert_eq!(accept(&exact, 7, &response(|bytes| bytes[13] = b'H')), Err(Mismatch::Question));
+        let flips = Flips::draw(16, || Ok::<u16, ()>(0b10)).unwrap();
+        let judge = |first| accept_in_case(&query(), &flips, 7, &mut response(|bytes| bytes[13] = first));
+        assert!(judge(b'H').is_ok());
+        assert_eq!(judge(b'h'), Err(Mismatch::Case));
+        assert_eq!(judge(b'g'), Err(Mismatch::Question));
     }
 
     #[test]

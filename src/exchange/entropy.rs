@@ -1,7 +1,7 @@
 //! Numbers nobody can guess: the kernel's, fetched a block at a time (RFC 5452 §4.5).
 
-/// A block of the kernel's randomness: 64 queries for one system call.
-const BLOCK: usize = 256;
+/// A block of the kernel's randomness: a hundred queries for one system call.
+const BLOCK: usize = 1024;
 
 /// The least port that we send from: all above the privileged ones.
 pub const LEAST_PORT: u16 = 1024;

@@ -8,15 +8,17 @@ pub mod accept;
 pub mod ask;
 pub mod clock;
 pub mod entropy;
+mod flips;
 mod port;
 pub mod query;
+mod report;
 mod tcp;
 mod udp;
 
 pub use accept::Mismatch;
 pub use ask::Ask;
 pub use clock::Clock;
-pub use query::{Dialect, Query};
+pub use query::{Case, Dialect, Query};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -76,6 +78,9 @@ pub enum ExchangeError {
     /// So much came that was not the response that somebody may be guessing: UDP is not to be trusted for this one.
     #[error("flooded with datagrams that are not the response")]
     Flooded,
+    /// A response that agrees in all but the case of the QNAME: the server does not keep it, or somebody guessed the rest.
+    #[error("the QNAME came back in another case")]
+    Case,
     /// What came over the stream is not the response.
     #[error("not the response: {0}")]
     Garbage(Mismatch),

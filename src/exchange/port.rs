@@ -16,6 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
 use super::entropy::Entropy;
+use super::flips::Flips;
 
 /// Ports of one source address that are open at once when there is load: of a thousand queries nearly all leave from
 /// different ones.
@@ -74,6 +75,11 @@ impl Ports {
 
     pub(super) fn draw_id(&mut self) -> io::Result<u16> {
         self.entropy.id().map_err(|_| io::ErrorKind::Other.into())
+    }
+
+    /// A random case for a QNAME of so many octets.
+    pub(super) fn draw_flips(&mut self, length: usize) -> io::Result<Flips> {
+        Flips::draw(length, || self.draw_id())
     }
 
     /// A socket for the next query. With little to do, and so for whoever measures with few queries, each has a new one.

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::ask::Ask;
+use super::flips::Flips;
 use crate::wire::{HEADER, RType, edns, flag};
 
 /// The UDP payload size we announce: what crosses any path in one piece (RFC 9715).
@@ -63,9 +64,16 @@ impl Query {
         Query { bytes, question_end, case: Case::Any }
     }
 
-    /// The same query, whose response must have the QNAME exactly as sent.
-    pub fn in_exact_case(self) -> Query {
-        Query { case: Case::Exact, ..self }
+    /// The same query. In [`Case::Exact`] each time it is sent over UDP its letters are in a new random case.
+    pub fn in_case(self, case: Case) -> Query {
+        Query { case, ..self }
+    }
+
+    /// The bytes to send with this ID, letters of the QNAME turned.
+    pub(super) fn with_id_and_case(&self, id: u16, flips: &Flips) -> SmallVec<[u8; 288]> {
+        let mut bytes = self.with_id(id);
+        flips.turn(&mut bytes[HEADER..self.question_end - 4]);
+        bytes
     }
 
     /// The bytes to send with this ID.
@@ -73,6 +81,11 @@ impl Query {
         let mut bytes = self.bytes.clone();
         bytes[..2].copy_from_slice(&id.to_be_bytes());
         bytes
+    }
+
+    /// The QNAME's octets.
+    pub(super) fn name(&self) -> &[u8] {
+        &self.bytes[HEADER..self.question_end - 4]
     }
 
     /// The question section's bytes: QNAME, QTYPE, QCLASS.

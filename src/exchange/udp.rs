@@ -4,8 +4,8 @@
 //! one wake-up, however many ports it came to. Each response costs one recvfrom.
 
 use std::future::Future;
-use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,23 +14,23 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::accept::accept;
+use super::accept::{Mismatch, accept, accept_in_case};
+use super::flips::Flips;
 use super::port::{self, Ports};
-use super::{ExchangeError, Query, Reply, Try};
+use super::{Case, ExchangeError, Query, Reply, Try};
 use crate::wire::message::Message;
 
 /// How many datagrams of the server's address that are not the response we put up with. A forger needs tens of
 /// thousands; a confused server or a late duplicate, a few.
 const MOST_IGNORED: u32 = 200;
 /// Datagrams read from one port before the others have their turn.
-const ROUNDS: usize = 64;
+pub(super) const ROUNDS: usize = 64;
 /// Ports looked at in one system call.
 const EVENTS: usize = 128;
 /// How late the end of a wait may be noticed.
@@ -52,18 +52,19 @@ pub(super) struct Desk {
     begun: Notify,
 }
 
-struct State {
-    ports: Ports,
-    waits: Vec<Option<Wait>>,
+pub(super) struct State {
+    pub(super) ports: Ports,
+    pub(super) waits: Vec<Option<Wait>>,
     free: Vec<u32>,
-    datagram: Box<[u8]>,
+    pub(super) datagram: Box<[u8]>,
 }
 
 /// A query that was sent.
-struct Wait {
-    server: SocketAddr,
+pub(super) struct Wait {
+    pub(super) server: SocketAddr,
     query: Query,
-    id: u16,
+    flips: Flips,
+    pub(super) id: u16,
     port: port::Key,
     deadline: Instant,
     ignored: u32,
@@ -163,7 +164,11 @@ impl Desk {
         let state = &mut *state;
         let id = state.ports.draw_id().map_err(local)?;
         let key = state.ports.pick(attempt.source.unwrap_or(any), &self.epoll, now).map_err(local)?;
-        let bytes = attempt.query.with_id(id);
+        let flips = match attempt.query.case {
+            Case::Any => Flips::NONE,
+            Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
+        };
+        let bytes = attempt.query.with_id_and_case(id, &flips);
         let send = |state: &mut State| match state.ports.get_mut(key) {
             Some(port) => port.socket.send_to(&bytes, attempt.server),
             None => Err(io::ErrorKind::NotConnected.into()),
@@ -181,6 +186,7 @@ impl Desk {
         Ok(state.enter(Wait {
             server: attempt.server,
             query: attempt.query.clone(),
+            flips,
             id,
             port: key,
             deadline: attempt.deadline,
@@ -224,6 +230,15 @@ impl Desk {
     }
 }
 
+impl Wait {
+    fn read(&self, datagram: &mut [u8]) -> Result<Message, Mismatch> {
+        match self.query.case {
+            Case::Any => accept(&self.query, self.id, datagram),
+            Case::Exact => accept_in_case(&self.query, &self.flips, self.id, datagram),
+        }
+    }
+}
+
 impl State {
     fn enter(&mut self, wait: Wait) -> u32 {
         let key = wait.port;
@@ -244,7 +259,7 @@ impl State {
         }
     }
 
-    fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
+    pub(super) fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
         let Some(wait) = &mut self.waits[slot as usize] else { return };
         wait.outcome = Some((outcome, now));
         let key = wait.port;
@@ -280,10 +295,13 @@ impl State {
         let waits = port.waits.clone();
         for &slot in &waits {
             let Some(wait) = &self.waits[slot as usize] else { continue };
-            if is_same(wait.server, from)
-                && let Ok(message) = accept(&wait.query, wait.id, &self.datagram[..length])
-            {
-                return self.settle(slot, Ok(message), now);
+            if !is_same(wait.server, from) {
+                continue;
+            }
+            match wait.read(&mut self.datagram[..length]) {
+                Ok(message) => return self.settle(slot, Ok(message), now),
+                Err(Mismatch::Case) => return self.settle(slot, Err(ExchangeError::Case), now),
+                Err(_) => {}
             }
         }
         for slot in waits {
@@ -295,51 +313,10 @@ impl State {
             }
         }
     }
-
-    /// Reads which hosts have turned queries away (ip(7), IP_RECVERR).
-    fn read_errors(&mut self, key: port::Key, now: Instant) {
-        let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
-        for _ in 0..ROUNDS {
-            let Some(port) = self.ports.get_mut(key) else { return };
-            let (fd, waits) = (port.socket.as_raw_fd(), port.waits.clone());
-            let mut vector = [IoSliceMut::new(&mut self.datagram)];
-            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-            let Ok(report) = recvmsg::<SockaddrStorage>(fd, &mut vector, Some(&mut control), flags) else {
-                return;
-            };
-            let (Some(server), Some(error)) = (report.address.as_ref().and_then(address), errno(&report))
-            else {
-                continue;
-            };
-            let sent = report.bytes;
-            for slot in waits {
-                let Some(wait) = &self.waits[slot as usize] else { continue };
-                // The report holds what was sent, or the beginning of it.
-                let is_of = sent < 2 || self.datagram[..2] == wait.id.to_be_bytes();
-                if is_of && is_same(wait.server, server) {
-                    self.settle(slot, Err(ExchangeError::Unreachable(error)), now);
-                }
-            }
-        }
-    }
-}
-
-fn errno(report: &nix::sys::socket::RecvMsg<'_, '_, SockaddrStorage>) -> Option<io::ErrorKind> {
-    report.cmsgs().ok()?.find_map(|message| match message {
-        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
-            Some(io::Error::from_raw_os_error(error.ee_errno.cast_signed()).kind())
-        }
-        _ => None,
-    })
-}
-
-fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::V4(SocketAddrV4::from(*v4)));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::V6(SocketAddrV6::from(*v6))))
 }
 
 /// Flow labels and scopes are no part of who speaks.
-fn is_same(server: SocketAddr, from: SocketAddr) -> bool {
+pub(super) fn is_same(server: SocketAddr, from: SocketAddr) -> bool {
     server.port() == from.port() && server.ip() == from.ip()
 }
 

@@ -1,12 +1,14 @@
-//! One server's part: UDP, then TCP where the response did not fit, then without EDNS where the server fails on it.
+//! One server's part: UDP, then TCP where the response did not fit, then without EDNS or random case where the server
+//! does not take them.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::server::Manner;
 use super::status::bump;
 use super::{Group, Server};
-use crate::exchange::{Ask, Clock, Dialect, Exchange, ExchangeError, Query, Reply, Try};
+use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Query, Reply, Try};
 use crate::health::{Reason, Signal};
 use crate::query::Failure;
 use crate::wire::message::Message;
@@ -44,11 +46,11 @@ pub(super) struct Spoken {
 /// Asks one server until it answers, fails, or the deadline has passed.
 pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
     bump(&server.counts.tallies.queries);
-    let dialect = server.dialect(context.clock.begin());
-    let mut hit = converse(context, server, dialect).await?;
-    if dialect == Dialect::Edns && fails_on_edns(&hit.message) {
+    let manner = server.manner(context.clock.begin());
+    let mut hit = converse(context, server, manner).await?;
+    if manner.dialect == Dialect::Edns && fails_on_edns(&hit.message) {
         bump(&server.counts.tallies.plain_fallbacks);
-        hit = Box::pin(converse(context, server, Dialect::Plain)).await?;
+        hit = Box::pin(converse(context, server, Manner { dialect: Dialect::Plain, ..manner })).await?;
         if !fails_on_edns(&hit.message) {
             server.prefers_plain(context.clock.now());
         }
@@ -77,8 +79,8 @@ fn is_failure(code: u16) -> bool {
     matches!(code, rcode::SERVFAIL | rcode::REFUSED | rcode::NOTIMP | rcode::FORMERR | rcode::BADVERS)
 }
 
-async fn converse(context: Context<'_>, server: &Server, dialect: Dialect) -> Result<Hit, Miss> {
-    let query = Query::new(context.ask, dialect);
+async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
+    let query = Query::new(context.ask, manner.dialect).in_case(manner.case);
     let attempt = Try {
         server: server.address(),
         source: context.group.source(server.address()),
@@ -90,6 +92,13 @@ async fn converse(context: Context<'_>, server: &Server, dialect: Dialect) -> Re
         Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: false, rtt }),
         // What somebody may be forging is asked for where it cannot be forged.
         Ok(_) | Err(ExchangeError::Flooded) => Box::pin(over_tcp(context, server, &attempt)).await,
+        Err(ExchangeError::Case) => {
+            bump(&server.counts.tallies.case_fallbacks);
+            let hit = Box::pin(converse(context, server, Manner { case: Case::Any, ..manner })).await?;
+            // Whoever could forge this would have to guess ID and port once, and once more to gain by it.
+            server.changes_case(context.clock.now());
+            Ok(hit)
+        }
         Err(error) => {
             if let ExchangeError::Unreachable(_) = error {
                 server.health().note(Signal::QueryFailed(Reason::Unreachable), context.clock.now());
@@ -126,7 +135,7 @@ fn miss(server: &Server, error: ExchangeError) -> Miss {
             tracing::debug!(server = %server.address(), %kind, "cannot send a query");
             Failure::Unreachable
         }
-        ExchangeError::Garbage(_) | ExchangeError::Flooded => {
+        ExchangeError::Garbage(_) | ExchangeError::Flooded | ExchangeError::Case => {
             bump(&tallies.garbage);
             Failure::UpstreamFailed
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::order::Role;
 use super::status::{Counts, ServerStatus};
-use crate::exchange::Dialect;
+use crate::exchange::{Case, Dialect};
 use crate::health::{Health, Rules};
 use crate::query::Now;
 
-/// How long we remember that a server fails on EDNS.
-const PLAIN_FOR: Duration = Duration::from_secs(600);
+/// How long we remember what a server does not take.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// A server, shared by all workers; lives on when a reload keeps it.
 #[derive(Debug)]
@@ -21,7 +21,32 @@ pub struct Server {
     role: Role,
     health: Arc<Health>,
     pub(super) counts: Counts,
-    plain_until_millis: AtomicU64,
+    fails_on_edns: Memory,
+    changes_case: Memory,
+}
+
+/// How to speak to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    pub(super) dialect: Dialect,
+    pub(super) case: Case,
+}
+
+/// That something was so, forgotten after a while.
+#[derive(Debug, Default)]
+struct Memory {
+    until_millis: AtomicU64,
+}
+
+impl Memory {
+    fn is_fresh(&self, now: Now) -> bool {
+        now.monotonic.as_millis() < u128::from(self.until_millis.load(Relaxed))
+    }
+
+    fn note(&self, now: Now) {
+        let until = (now.monotonic + REMEMBERED).as_millis();
+        self.until_millis.store(u64::try_from(until).unwrap_or(u64::MAX), Relaxed);
+    }
 }
 
 impl Server {
@@ -31,7 +56,8 @@ impl Server {
             role,
             health: Arc::new(Health::new(upstream, address, rules)),
             counts: Counts::default(),
-            plain_until_millis: AtomicU64::new(0),
+            fails_on_edns: Memory::default(),
+            changes_case: Memory::default(),
         }
     }
 
@@ -65,18 +91,21 @@ impl Server {
     }
 
     /// How to speak to it.
-    pub(super) fn dialect(&self, now: Now) -> Dialect {
-        if now.monotonic.as_millis() < u128::from(self.plain_until_millis.load(Relaxed)) {
-            Dialect::Plain
-        } else {
-            Dialect::Edns
+    pub(super) fn manner(&self, now: Now) -> Manner {
+        Manner {
+            dialect: if self.fails_on_edns.is_fresh(now) { Dialect::Plain } else { Dialect::Edns },
+            case: if self.changes_case.is_fresh(now) { Case::Any } else { Case::Exact },
         }
     }
 
     /// Takes in that it fails on EDNS, but answers without.
     pub(super) fn prefers_plain(&self, now: Now) {
-        let until = (now.monotonic + PLAIN_FOR).as_millis();
-        self.plain_until_millis.store(u64::try_from(until).unwrap_or(u64::MAX), Relaxed);
+        self.fails_on_edns.note(now);
+    }
+
+    /// Takes in that it changes the case of the QNAME.
+    pub(super) fn changes_case(&self, now: Now) {
+        self.changes_case.note(now);
     }
 }
 
@@ -87,13 +116,19 @@ mod tests {
     use crate::health::Judge;
 
     #[test]
-    fn that_a_server_fails_on_edns_is_remembered_for_ten_minutes() {
+    fn what_a_server_does_not_take_is_remembered_for_ten_minutes() {
         let at = |minutes: u64| Now { monotonic: Duration::from_secs(60 * minutes), unix_micros: 0 };
         let rules = Rules { fall: 3, rise: 2, judge: Judge::Probes };
         let server = Server::new("old", "192.0.2.1:53".parse().unwrap(), Role::Primary, rules);
-        assert_eq!(server.dialect(at(5)), Dialect::Edns);
+        let manner = |minutes| {
+            let Manner { dialect, case } = server.manner(at(minutes));
+            (dialect, case)
+        };
+        assert_eq!(manner(5), (Dialect::Edns, Case::Exact));
         server.prefers_plain(at(5));
-        assert_eq!(server.dialect(at(14)), Dialect::Plain);
-        assert_eq!(server.dialect(at(15)), Dialect::Edns);
+        server.changes_case(at(6));
+        assert_eq!(manner(14), (Dialect::Plain, Case::Any));
+        assert_eq!(manner(15), (Dialect::Edns, Case::Any));
+        assert_eq!(manner(16), (Dialect::Edns, Case::Exact));
     }
 }

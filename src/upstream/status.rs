@@ -65,6 +65,8 @@ counters! {
         tcp_fallbacks,
         /// Tries that went on without EDNS.
         plain_fallbacks,
+        /// Tries that went on without random case.
+        case_fallbacks,
     }
 }
 
