@@ -27,6 +27,9 @@ pub enum Flight<'a> {
     Wait(oneshot::Receiver<Arc<Cached>>),
 }
 
+/// The duty to fetch, put aside: to be taken up again, or nobody else will ever ask.
+pub struct Held(ResponseKey);
+
 /// The duty to fetch. Dropped without a result (a task that was ended) it sets the others free.
 pub struct Lead<'a> {
     flights: &'a Flights,
@@ -52,6 +55,11 @@ impl Flights {
         Flight::Lead(Lead { flights: self, key: Some(key.clone()) })
     }
 
+    /// Goes on with a duty that was put aside.
+    pub fn take_up(&self, held: Held) -> Lead<'_> {
+        Lead { flights: self, key: Some(held.0) }
+    }
+
     /// How many questions are in flight.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -75,11 +83,21 @@ impl Default for Flights {
 }
 
 impl Lead<'_> {
+    /// Puts the duty aside.
+    pub fn hold(mut self) -> Option<Held> {
+        self.key.take().map(Held)
+    }
+
     /// Gives the result to all who wait.
-    pub fn land(mut self, result: &Arc<Cached>) {
-        for sender in self.leave() {
+    pub fn land(mut self, result: &Cached) {
+        let waiting = self.leave();
+        if waiting.is_empty() {
+            return;
+        }
+        let result = Arc::new(result.clone());
+        for sender in waiting {
             // Whoever went away in the meantime does not miss it.
-            let _ = sender.send(Arc::clone(result));
+            let _ = sender.send(Arc::clone(&result));
         }
     }
 
@@ -118,9 +136,9 @@ mod tests {
         ResponseKey::new(1, 0, NameRef::ROOT, RType::A)
     }
 
-    fn result() -> Arc<Cached> {
+    fn result() -> Cached {
         let outcome = Err((Failure::Timeout, Vec::new()));
-        Arc::new(Cached { outcome, server: None, stored: Duration::ZERO, holds: Duration::ZERO })
+        Cached { outcome, server: None, stored: Duration::ZERO, holds: Duration::ZERO }
     }
 
     /// Who is woken asks again at once, as on another worker.

@@ -14,5 +14,5 @@ mod store;
 pub use answer::AnswerCache;
 pub use cached::Cached;
 pub use count::{Counts, PublishedCounts};
-pub use flight::{Flight, Flights};
+pub use flight::{Flight, Flights, Held};
 pub use response::{ResponseCache, ResponseKey};

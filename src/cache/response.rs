@@ -125,6 +125,12 @@ impl ResponseCache {
         self.answers.get(key.hash, &key.bytes, fresh).flatten().or_else(|| self.failure(key, now))
     }
 
+    /// Whether something is known that still holds.
+    pub fn knows(&self, key: &ResponseKey, now: Duration) -> bool {
+        let is_fresh = |bytes: &[u8]| cached::until(bytes).is_some_and(|until| now < until);
+        self.answers.get(key.hash, &key.bytes, is_fresh).unwrap_or(false) || self.failure(key, now).is_some()
+    }
+
     /// The last answer to the question, whether it still holds or not.
     pub fn last(&self, key: &ResponseKey) -> Option<Cached> {
         self.answers.get(key.hash, &key.bytes, cached::read).flatten()

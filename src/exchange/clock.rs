@@ -26,7 +26,17 @@ impl Clock {
 
     /// What is now.
     pub fn now(&self) -> Now {
-        let elapsed = self.read.elapsed();
+        self.at(Instant::now())
+    }
+
+    /// When the moment that was passed in was read here.
+    pub fn read(&self) -> Instant {
+        self.read
+    }
+
+    /// What is at a moment that has been read already.
+    pub fn at(&self, moment: Instant) -> Now {
+        let elapsed = moment.saturating_duration_since(self.read);
         Now {
             monotonic: self.now.monotonic + elapsed,
             unix_micros: self.now.unix_micros + elapsed.as_micros() as u64,

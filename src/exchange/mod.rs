@@ -9,6 +9,7 @@ pub mod ask;
 pub mod clock;
 pub mod entropy;
 mod flips;
+pub mod lane;
 mod port;
 pub mod query;
 mod report;
@@ -18,6 +19,7 @@ mod udp;
 pub use accept::Mismatch;
 pub use ask::Ask;
 pub use clock::Clock;
+pub use lane::{Landed, Landing};
 pub use query::{Case, Dialect, Query};
 
 use std::io;
@@ -26,6 +28,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::wire::message::Message;
@@ -37,6 +40,8 @@ pub struct Exchange {
     // One thread uses them, so the locks are never waited for; they are there so that a future which asks may move.
     entropy: Mutex<Entropy>,
     line: Mutex<Option<Line>>,
+    /// There is something to take from the lane.
+    landed: Arc<Notify>,
 }
 
 /// One query on its way to one server.
@@ -89,7 +94,7 @@ pub enum ExchangeError {
 impl Exchange {
     /// A way out of its own.
     pub fn new() -> Exchange {
-        Exchange { entropy: Mutex::new(Entropy::new()), line: Mutex::new(None) }
+        Exchange { entropy: Mutex::new(Entropy::new()), line: Mutex::new(None), landed: Arc::default() }
     }
 
     /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
@@ -108,10 +113,14 @@ impl Exchange {
         match &*line {
             Some(line) if line.is_open() => Ok(line.desk()),
             _ => {
-                let begun = Line::open().map_err(|error| ExchangeError::Local(error.kind()))?;
+                let begun = Line::open(Arc::clone(&self.landed)).map_err(|error| ExchangeError::Local(error.kind()))?;
                 Ok(line.insert(begun).desk())
             }
         }
+    }
+
+    fn open_desk(&self) -> Option<Arc<Desk>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Line::desk)
     }
 
     fn draw_id(&self) -> Result<u16, ExchangeError> {

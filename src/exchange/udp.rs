@@ -3,6 +3,7 @@
 //! All sockets of a worker stand in one epoll set, which its runtime watches as one descriptor: a batch of responses is
 //! one wake-up, however many ports it came to. Each response costs one recvfrom.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -34,7 +35,7 @@ pub(super) const ROUNDS: usize = 64;
 /// Ports looked at in one system call.
 const EVENTS: usize = 128;
 /// How late the end of a wait may be noticed.
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(10);
 const RECEIVED: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLET);
 
 /// A worker's UDP, from its first query on.
@@ -50,13 +51,17 @@ pub(super) struct Desk {
     state: Mutex<State>,
     /// Somebody waits again.
     begun: Notify,
+    /// There is something to take from the lane.
+    landed: Arc<Notify>,
 }
 
 pub(super) struct State {
     pub(super) ports: Ports,
     pub(super) waits: Vec<Option<Wait>>,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     pub(super) datagram: Box<[u8]>,
+    /// Queries of the lane that have ended, or whose first wait has.
+    pub(super) landed: VecDeque<(u32, u64)>,
 }
 
 /// A query that was sent.
@@ -66,23 +71,33 @@ pub(super) struct Wait {
     flips: Flips,
     pub(super) id: u16,
     port: port::Key,
+    pub(super) sent: Instant,
     deadline: Instant,
-    ignored: u32,
-    waker: Option<Waker>,
-    outcome: Option<(Result<Message, ExchangeError>, Instant)>,
+    pub(super) ignored: u32,
+    party: Party,
+    pub(super) outcome: Option<(Result<Message, ExchangeError>, Instant)>,
+}
+
+/// Who is to be told.
+pub(super) enum Party {
+    /// The task that waits.
+    Task(Option<Waker>),
+    /// Whoever takes from the lane what has this token; also when nothing has come until `due`.
+    Lane { token: u64, due: Instant },
 }
 
 impl Line {
     /// Begins to read, on the runtime of the caller.
-    pub(super) fn open() -> io::Result<Line> {
+    pub(super) fn open(landed: Arc<Notify>) -> io::Result<Line> {
         let state = State {
             ports: Ports::new(),
             waits: Vec::new(),
             free: Vec::new(),
             datagram: vec![0; 1 << 16].into(),
+            landed: VecDeque::new(),
         };
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let desk = Arc::new(Desk { epoll, state: Mutex::new(state), begun: Notify::new() });
+        let desk = Arc::new(Desk { epoll, state: Mutex::new(state), begun: Notify::new(), landed });
         // Its successor differs by `unsafe` alone, for what does not own its descriptor; this does.
         #[allow(deprecated)]
         let watched = AsyncFd::with_interest(Watched(Arc::clone(&desk)), Interest::READABLE)?;
@@ -108,31 +123,29 @@ impl Drop for Line {
 
 /// Sends a query and waits.
 pub(super) async fn exchange(desk: Arc<Desk>, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
-    let sent = Instant::now();
-    let slot = desk.send(attempt, sent)?;
-    let (message, arrived) = Waiting { desk, slot, ignored: attempt.ignored }.await;
-    Ok(Reply { message: message?, rtt: arrived - sent })
+    let slot = desk.send(attempt, Instant::now(), Party::Task(None))?;
+    Waiting { desk, slot, ignored: Some(attempt.ignored) }.await
 }
 
 /// Ready when the response is there or will not come. Dropped earlier it ends the wait.
-struct Waiting<'a> {
-    desk: Arc<Desk>,
-    slot: u32,
-    ignored: &'a AtomicU64,
+pub(super) struct Waiting<'a> {
+    pub(super) desk: Arc<Desk>,
+    pub(super) slot: u32,
+    pub(super) ignored: Option<&'a AtomicU64>,
 }
 
 impl Future for Waiting<'_> {
-    type Output = (Result<Message, ExchangeError>, Instant);
+    type Output = Result<Reply, ExchangeError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.desk.lock();
         let Some(wait) = &mut state.waits[self.slot as usize] else { return Poll::Pending };
-        if let Some(outcome) = wait.outcome.take() {
-            return Poll::Ready(outcome);
+        if let Some((message, arrived)) = wait.outcome.take() {
+            return Poll::Ready(message.map(|message| Reply { message, rtt: arrived - wait.sent }));
         }
-        match &mut wait.waker {
-            Some(waker) => waker.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
+        match &mut wait.party {
+            Party::Task(Some(waker)) => waker.clone_from(context.waker()),
+            other => *other = Party::Task(Some(context.waker().clone())),
         }
         Poll::Pending
     }
@@ -144,18 +157,20 @@ impl Drop for Waiting<'_> {
         let Some(wait) = state.waits[self.slot as usize].take() else { return };
         state.leave_port(wait.port, self.slot);
         state.free.push(self.slot);
-        if wait.ignored > 0 {
-            self.ignored.fetch_add(wait.ignored.into(), Ordering::Relaxed);
+        if let Some(ignored) = self.ignored
+            && wait.ignored > 0
+        {
+            ignored.fetch_add(wait.ignored.into(), Ordering::Relaxed);
         }
     }
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, attempt: &Try<'_>, now: Instant) -> Result<u32, ExchangeError> {
+    pub(super) fn send(&self, attempt: &Try<'_>, now: Instant, party: Party) -> Result<u32, ExchangeError> {
         let any = match attempt.server {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -189,9 +204,10 @@ impl Desk {
             flips,
             id,
             port: key,
+            sent: now,
             deadline: attempt.deadline,
             ignored: 0,
-            waker: None,
+            party,
             outcome: None,
         }))
     }
@@ -210,9 +226,16 @@ impl Desk {
                 }
                 state.read_port(key, &self.epoll, now);
             }
+            self.tell_of_landed(&state);
             if count < EVENTS {
                 return;
             }
+        }
+    }
+
+    fn tell_of_landed(&self, state: &State) {
+        if !state.landed.is_empty() {
+            self.landed.notify_one();
         }
     }
 
@@ -221,11 +244,19 @@ impl Desk {
         let now = Instant::now();
         let mut state = self.lock();
         for slot in 0..state.waits.len() {
-            let expired = |wait: &Wait| wait.deadline <= now && wait.outcome.is_none();
-            if state.waits[slot].as_ref().is_some_and(expired) {
-                state.settle(slot as u32, Err(ExchangeError::Timeout), now);
+            let Some(wait) = &mut state.waits[slot] else { continue };
+            match wait.party {
+                _ if wait.outcome.is_some() => {}
+                // First of all that nothing came: whoever is to be asked now may still answer in time.
+                Party::Lane { token, due } if due <= now => {
+                    wait.party = Party::Task(None);
+                    state.landed.push_back((slot as u32, token));
+                }
+                _ if wait.deadline <= now => state.settle(slot as u32, Err(ExchangeError::Timeout), now),
+                _ => {}
             }
         }
+        self.tell_of_landed(&state);
         state.free.len() < state.waits.len()
     }
 }
@@ -263,8 +294,9 @@ impl State {
         let Some(wait) = &mut self.waits[slot as usize] else { return };
         wait.outcome = Some((outcome, now));
         let key = wait.port;
-        if let Some(waker) = wait.waker.take() {
-            waker.wake();
+        match &mut wait.party {
+            Party::Task(waker) => waker.take().into_iter().for_each(Waker::wake),
+            Party::Lane { token, .. } => self.landed.push_back((slot, *token)),
         }
         self.leave_port(key, slot);
     }

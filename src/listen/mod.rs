@@ -8,7 +8,8 @@
 pub mod address;
 pub mod batch;
 pub mod clock;
-pub mod seats;
+pub mod lane;
+mod seats;
 pub mod service;
 pub mod socket;
 pub mod stats;
@@ -18,7 +19,7 @@ mod stream;
 mod udp;
 mod worker;
 
-pub use service::{Admit, Service};
+pub use service::{Admit, Begin, Landing, Service};
 pub use socket::BindError;
 pub use stats::Stats;
 

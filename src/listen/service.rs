@@ -1,6 +1,7 @@
 //! What a worker needs from whoever answers.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::query::{Now, Path};
@@ -16,11 +17,47 @@ pub enum Admit {
     Resolve,
 }
 
+/// Whether a query waits in the service, or in a task of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// In the service: [`Service::take_landed`] will tell of it.
+    Underway,
+    /// [`Service::resolve`] is to be asked.
+    Task,
+}
+
+/// What became of a query that waited in the service.
+pub enum Landing {
+    /// The reply is written.
+    Reply,
+    /// This gives the reply, or `None`: send nothing.
+    Later(Pin<Box<dyn Future<Output = Option<Vec<u8>>>>>),
+    /// Nothing is to be sent.
+    Silence,
+}
+
 /// Answers the queries of one worker, on its thread. The pipeline does, and the echo of the tests.
 pub trait Service: 'static {
     /// Answers from what is at hand, into `out` (given empty). Called between recvmmsg and sendmmsg, so it must neither
     /// wait nor allocate.
     fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit;
+
+    /// Lets the query that was admitted last, a datagram, wait in the service under this ticket, if it can.
+    fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
+        let _ = (packet, path, now, ticket);
+        Begin::Task
+    }
+
+    /// Waits until something became of a query that waits in the service.
+    fn landed(&self) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+
+    /// What became of the next query that waited, by its ticket; its reply is written into `out` (given empty).
+    fn take_landed(self: Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, Landing)> {
+        let _ = out;
+        None
+    }
 
     /// Finds the answer, on the worker's own runtime; `now` is when the query arrived. `None`: send nothing.
     fn resolve(

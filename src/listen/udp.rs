@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -14,9 +15,10 @@ use tokio::task::{AbortHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
 use super::batch::{BATCH, Datagram, Inbox, Local, Outbox, watch};
+use super::lane::Seat;
 use super::socket::{Origin, close_door};
 use super::worker::{Fate, Flight, Worker};
-use super::{Service, clock};
+use super::{Begin, Service, clock};
 use crate::query::{Now, Path};
 
 /// Batches before other tasks of the worker have their turn: about a millisecond's work.
@@ -40,6 +42,8 @@ pub(super) struct Udp<S: Service> {
     /// Replies that took time: at most as many as may be in flight, since each is until it has left.
     resolved: RefCell<VecDeque<Resolved<S>>>,
     late: RefCell<Outbox>,
+    /// Replies to queries that waited in the service.
+    landed: RefCell<Outbox>,
     wake: Notify,
     reader: Cell<Option<AbortHandle>>,
 }
@@ -62,6 +66,7 @@ impl<S: Service> Udp<S> {
             replies: RefCell::new(Outbox::new(local)),
             resolved: RefCell::default(),
             late: RefCell::new(Outbox::new(local)),
+            landed: RefCell::new(Outbox::new(local)),
             wake: Notify::new(),
             reader: Cell::new(None),
         });
@@ -130,16 +135,43 @@ impl<S: Service> Udp<S> {
     }
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {
-        let path = datagram.path;
-        // Boxed: a task moves what it runs several times, and this is some thousand octets.
-        let answer = Box::pin(self.worker.service.clone().resolve(datagram.payload.into(), path, now));
+        let Datagram { payload, path } = datagram;
+        let (service, lane) = (&self.worker.service, &self.worker.lane);
+        let ticket = lane.take_seat(Seat { udp: self.clone(), path, flight });
+        if service.begin(payload, &path, now, ticket) == Begin::Task
+            && let Some(Seat { flight, .. }) = lane.leave(ticket)
+        {
+            // Boxed: a task moves what it runs several times, and this is some thousand octets.
+            self.send_later(path, flight, Box::pin(service.clone().resolve(payload.into(), path, now)));
+        }
+    }
+
+    /// Sends what `reply` gives.
+    pub fn send_later<F>(self: &Rc<Self>, path: Path, flight: Flight<S>, reply: F)
+    where
+        F: Future<Output = Option<Vec<u8>>> + 'static,
+    {
         let udp = self.clone();
         spawn_local(async move {
-            if let Some(reply) = answer.await {
+            if let Some(reply) = reply.await {
                 udp.resolved.borrow_mut().push_back(Resolved { path, reply, _flight: flight });
                 udp.wake.notify_one();
             }
         });
+    }
+
+    /// Adds a reply to those that [`Udp::send_landed`] sends. Says whether there was room.
+    pub fn commit_landed(&self, reply: &[u8], path: &Path) -> bool {
+        let mut landed = self.landed.borrow_mut();
+        let Some(out) = landed.slot() else { return false };
+        out.extend_from_slice(reply);
+        landed.commit(path);
+        true
+    }
+
+    /// Sends the replies to queries that waited in the service.
+    pub async fn send_landed(&self) {
+        self.send(&self.landed).await;
     }
 
     /// Sends what has been resolved. It is woken by the first reply and runs after all tasks that were ready with it, so

@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::accept::{Connections, Door};
+use super::lane::{self, Lane};
 use super::seats::Seats;
 use super::socket::Ends;
 use super::udp::Udp;
@@ -33,12 +34,14 @@ pub(super) struct Plan {
 }
 
 /// What the tasks of one worker share.
-pub(super) struct Worker<S> {
+pub(super) struct Worker<S: Service> {
     pub service: Rc<S>,
     pub config: ListenConfig,
     pub seats: Arc<Seats>,
     pub stats: Arc<Stats>,
     pub connections: Connections,
+    /// Queries that wait in the service.
+    pub lane: Lane<S>,
     /// Where a stream's reply is written before its length is known.
     pub scratch: Cell<Vec<u8>>,
     in_flight: Cell<usize>,
@@ -96,10 +99,13 @@ impl<S: Service> Sockets<S> {
             seats,
             stats,
             connections: Connections::default(),
+            lane: Lane::new(),
             scratch: Cell::default(),
             in_flight: Cell::new(0),
             settled: Notify::new(),
         });
+        let waiting = worker.clone();
+        worker.keep_running(move || lane::run(waiting.clone()));
         let udp = ends.udp.into_iter().map(|(socket, origin)| Udp::open(&worker, socket, origin));
         let doors = ends.tcp.into_iter().map(|(listener, _)| Door::open(&worker, listener));
         Ok(Sockets {

@@ -1,21 +1,22 @@
 //! What a route's source outside says: from the response cache, from whoever is asking already, or from the source.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::step::{Patience, WouldWait};
+use super::step::{InHand, Means, Patience, Wanted};
 use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, Flight, ResponseKey};
 use crate::exchange::Ask;
 use crate::query::{Failure, Response, Source};
 use crate::route::{Caps, Target};
+use crate::upstream::{Answered, Failed, Group};
 use crate::wire::{Ede, Name, rcode};
 
 /// How often the result of a leader that gave up is asked for again.
 const TAKE_OVERS: usize = 2;
 
-type Outcome = Result<Response, (Failure, Vec<Ede>)>;
+pub(super) type Outcome = Result<Response, (Failure, Vec<Ede>)>;
 
 /// Fetches a response, its TTLs as they stand now.
 pub(super) async fn fetch(
@@ -24,51 +25,66 @@ pub(super) async fn fetch(
     route: u32,
     name: &Name,
     question: &Question,
-    patience: Patience,
+    means: Means<'_>,
     trace: &mut Trace,
-) -> Result<Outcome, WouldWait> {
+) -> Result<Outcome, Wanted> {
     let spec = snapshot.table.route(route);
     let bits = u8::from(question.dnssec_ok) | u8::from(question.checking_disabled) << 1;
     let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     let shared = &worker.shared;
     trace.all_zones = false;
-    let as_of = |now, cached: &Cached, source, trace: &mut Trace| {
+    let as_of = |now, cached: Cached, source, trace: &mut Trace| {
         Ok(as_of(now, snapshot, spec.target, cached, source, trace))
     };
     let now = worker.now().monotonic;
-    if patience == Patience::None {
-        let cached = shared.responses.get(&key, now).ok_or(WouldWait)?;
-        shared.responses.count_hit();
-        return as_of(now, &cached, Source::ResponseCache, trace);
-    }
     let source = if spec.target == Target::Recurse { Source::Recurse } else { Source::Forward };
+    if let Some(InHand { cached, .. }) = means.in_hand.iter().find(|fetched| fetched.key == key) {
+        return as_of(now, cached.clone(), source, trace);
+    }
+    if means.patience == Patience::None {
+        let Some(cached) = shared.responses.get(&key, now) else {
+            return Err(Wanted { route, name: name.clone(), key });
+        };
+        shared.responses.count_hit();
+        return as_of(now, cached, Source::ResponseCache, trace);
+    }
     for _ in 0..TAKE_OVERS {
         match shared.flights.join(&key) {
             Flight::Lead(lead) => {
                 // A hop of a chain may be known; and what was not a moment ago may have landed.
-                if let Some(cached) = shared.responses.get(&key, now).map(Arc::new) {
+                if let Some(cached) = shared.responses.get(&key, now) {
                     lead.land(&cached);
                     shared.responses.count_hit();
-                    return as_of(now, &cached, Source::ResponseCache, trace);
+                    return as_of(now, cached, Source::ResponseCache, trace);
                 }
                 shared.responses.count_miss();
                 let (outcome, server) =
                     ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
                 let now = worker.now().monotonic;
-                let cached = Arc::new(capped(outcome, server, &spec.caps, now));
+                let cached = capped(outcome, server, &spec.caps, now);
                 shared.responses.put(&key, &cached);
                 lead.land(&cached);
-                return as_of(now, &cached, source, trace);
+                return as_of(now, cached, source, trace);
             }
             Flight::Wait(landing) => {
                 shared.responses.count_miss();
                 if let Ok(cached) = landing.await {
-                    return as_of(worker.now().monotonic, &cached, source, trace);
+                    return as_of(worker.now().monotonic, Cached::clone(&cached), source, trace);
                 }
             }
         }
     }
     Ok(Err((Failure::Internal, Vec::new())))
+}
+
+/// AD is always asked for, so that one cached response serves those who want to know and those who do not.
+pub(super) fn ask_for(domain: &Name, name: &Name, question: &Question) -> Ask {
+    Ask {
+        dnssec_ok: question.dnssec_ok,
+        checking_disabled: question.checking_disabled,
+        authentic_wanted: true,
+        ..Ask::new(name.clone(), question.qtype).within(domain.clone())
+    }
 }
 
 async fn ask(
@@ -78,22 +94,12 @@ async fn ask(
     domain: &Name,
     name: &Name,
     question: &Question,
-) -> (Outcome, Option<std::net::SocketAddr>) {
-    // AD is always asked for, so that one cached response serves those who want to know and those who do not.
-    let ask = Ask {
-        dnssec_ok: question.dnssec_ok,
-        checking_disabled: question.checking_disabled,
-        authentic_wanted: true,
-        ..Ask::new(name.clone(), question.qtype).within(domain.clone())
-    };
+) -> (Outcome, Option<SocketAddr>) {
+    let ask = ask_for(domain, name, question);
     match (target, &snapshot.recursor) {
         (Target::Forward(group), _) => {
             let group = &snapshot.groups[group as usize];
-            let address = |server: usize| Some(group.servers().get(server)?.address());
-            match group.ask(&ask, &worker.exchange, worker.now()).await {
-                Ok(answered) => (Ok(answered.response), address(answered.server)),
-                Err(failed) => (Err((failed.failure, failed.ede)), failed.server.and_then(address)),
-            }
+            said(group, group.ask(&ask, &worker.exchange, worker.now()).await)
         }
         // Boxed, or every question would carry room for a recursion.
         (_, Some(recursor)) => {
@@ -103,8 +109,17 @@ async fn ask(
     }
 }
 
+/// What a group said, and which of its servers.
+pub(super) fn said(group: &Group, outcome: Result<Answered, Failed>) -> (Outcome, Option<SocketAddr>) {
+    let address = |server: usize| Some(group.servers().get(server)?.address());
+    match outcome {
+        Ok(answered) => (Ok(answered.response), address(answered.server)),
+        Err(failed) => (Err((failed.failure, failed.ede)), failed.server.and_then(address)),
+    }
+}
+
 /// Caps what a source said to what its route allows, and decides how long it holds.
-fn capped(outcome: Outcome, server: Option<std::net::SocketAddr>, caps: &Caps, now: Duration) -> Cached {
+pub(super) fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Duration) -> Cached {
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     let mut outcome = outcome;
     let holds = match &mut outcome {
@@ -126,11 +141,6 @@ fn capped(outcome: Outcome, server: Option<std::net::SocketAddr>, caps: &Caps, n
             }
         }
     };
-    if let Ok(response) = &mut outcome {
-        response.answer.shrink();
-        response.authority.shrink();
-        response.additional.shrink();
-    }
     Cached { outcome, server, stored: now, holds }
 }
 
@@ -138,7 +148,7 @@ fn as_of(
     now: Duration,
     snapshot: &Snapshot,
     target: Target,
-    cached: &Cached,
+    cached: Cached,
     source: Source,
     trace: &mut Trace,
 ) -> Outcome {
@@ -150,7 +160,7 @@ fn as_of(
     let age = cached.age(now);
     let tick = now.saturating_sub(cached.stored).subsec_nanos();
     trace.tick = trace.tick.max(Duration::from_nanos(u64::from(tick)));
-    let mut outcome = cached.outcome.clone();
+    let mut outcome = cached.outcome;
     match &mut outcome {
         Ok(response) => response.map_ttl(|ttl| ttl.saturating_sub(age)),
         Err((_, ede)) if source == Source::ResponseCache => {
@@ -161,7 +171,7 @@ fn as_of(
     outcome
 }
 
-fn server_number(snapshot: &Snapshot, group: u32, address: std::net::SocketAddr) -> Option<u32> {
+fn server_number(snapshot: &Snapshot, group: u32, address: SocketAddr) -> Option<u32> {
     let first = snapshot.first_server[group as usize] as usize;
     let servers = &snapshot.directory.servers[first..];
     servers.iter().position(|server| server.address == address).map(|at| (first + at) as u32)

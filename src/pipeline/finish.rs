@@ -213,6 +213,10 @@ fn turn(response: &Response) -> Option<Turn> {
 
 fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>, wire: &[u8]) {
     let Walked { response, trace } = walked;
+    // Most names are asked once. What is asked a second time is found among the responses, and kept then.
+    if matches!(trace.source, Source::Forward | Source::Recurse) {
+        return;
+    }
     // A zone says NXDOMAIN as fast as a cache would, and random names would push out what is asked again.
     let cheap = response.rcode == rcode::NXDOMAIN && trace.all_zones;
     if cheap || (response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN) {

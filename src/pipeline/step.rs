@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::fetch::fetch;
 use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
+use crate::cache::{Cached, ResponseKey};
 use crate::query::{Failure, Owns, Response, Source, Verdict};
 use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
@@ -24,9 +25,27 @@ pub(super) enum Patience {
     Wait,
 }
 
-/// A source would have to be waited for.
+/// How a step gets what is said outside.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub patience: Patience,
+    /// What was fetched for this query, however short it holds.
+    pub in_hand: &'a [InHand],
+}
+
+/// What was fetched for a query.
+pub(super) struct InHand {
+    pub key: ResponseKey,
+    pub cached: Cached,
+}
+
+/// A source would have to be waited for: this question to this route.
 #[derive(Debug)]
-pub(super) struct WouldWait;
+pub(super) struct Wanted {
+    pub route: u32,
+    pub name: Name,
+    pub key: ResponseKey,
+}
 
 /// What became of one name.
 pub(super) enum Step {
@@ -54,9 +73,9 @@ pub(super) async fn step(
     view: u32,
     name: &Name,
     question: &Question,
-    patience: Patience,
+    means: Means<'_>,
     trace: &mut Trace,
-) -> Result<Step, WouldWait> {
+) -> Result<Step, Wanted> {
     let candidates = snapshot.table.candidates(view, name.as_ref());
     let mut passed: Option<Said> = None;
     let mut below_a_cut = None;
@@ -77,7 +96,7 @@ pub(super) async fn step(
                 minimal_any(name, &spec.caps, trace)
             }
             Target::Forward(_) | Target::Recurse => {
-                let fetched = fetch(worker, snapshot, route, name, question, patience, trace).await?;
+                let fetched = fetch(worker, snapshot, route, name, question, means, trace).await?;
                 match fetched {
                     Ok(response) => {
                         let (response, chain, verdict) =

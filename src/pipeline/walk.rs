@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::step::{Patience, Said, Step, WouldWait, step};
+use super::step::{Means, Said, Step, Wanted, step};
 use super::{Snapshot, Worker};
 use crate::cache::answer::Stamp;
 use crate::query::{Failure, Order, Response, Source, Verdict};
@@ -83,14 +83,14 @@ pub(super) async fn walk(
     snapshot: &Snapshot,
     view: u32,
     question: &Question,
-    patience: Patience,
-) -> Result<Result<Walked, Failed>, WouldWait> {
+    means: Means<'_>,
+) -> Result<Result<Walked, Failed>, Wanted> {
     let mut joined = Response::default();
     let mut trace = Trace::default();
     let mut name = question.qname.clone();
     let mut visited: SmallVec<[Name; 4]> = SmallVec::new();
     for hop in 0..=MAX_CHAIN {
-        let said = match step(worker, snapshot, view, &name, question, patience, &mut trace).await? {
+        let said = match step(worker, snapshot, view, &name, question, means, &mut trace).await? {
             Step::Said(said) => said,
             // A chain that leads out of what this view may see ends like that of an authoritative server: with what is
             // known, and without a word on the rest.

@@ -7,9 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use slab::Slab;
+
 use super::finish::{self, Asked, Keep};
 use super::snapshot::{Shared, Snapshot};
-use super::step::Patience;
+use super::lane::Pending;
+use super::step::{InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
@@ -41,6 +44,10 @@ pub struct Worker {
     pub(super) answers: RefCell<AnswerCache>,
     /// TTL offsets of the message being written.
     pub(super) scratch: RefCell<Vec<u16>>,
+    /// What the query that was admitted last has to wait for.
+    pub(super) wanted: RefCell<Option<Wanted>>,
+    /// Queries that wait for a response of the lane.
+    pub(super) pending: RefCell<Slab<Pending>>,
     snapshot: RefCell<Arc<Snapshot>>,
     generation: Cell<u64>,
     recorder: RefCell<Recorder>,
@@ -76,6 +83,8 @@ impl Worker {
             counts,
             answers: RefCell::new(AnswerCache::new(answer_size)),
             scratch: RefCell::new(Vec::with_capacity(64)),
+            wanted: RefCell::default(),
+            pending: RefCell::default(),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
             recorder: RefCell::new(recorder),
@@ -119,19 +128,48 @@ impl Worker {
         if self.cached(&snapshot, &asked, known.view, out) {
             return Admit::Reply;
         }
-        let question = Question::of(&request);
+        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, &[], out) else {
+            return Admit::Reply;
+        };
+        *self.wanted.borrow_mut() = Some(wanted);
+        Admit::Resolve
+    }
+
+    /// Answers with what is at hand.
+    pub(super) fn answer_at_once(
+        &self,
+        snapshot: &Snapshot,
+        asked: &Asked<'_>,
+        view: u32,
+        in_hand: &[InHand],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Wanted> {
+        let question = Question::of(asked.request);
+        let means = Means { patience: Patience::None, in_hand };
         // With no patience the walk never waits, so one poll ends it.
-        let walked = pin!(walk(self, &snapshot, known.view, &question, Patience::None));
+        let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(Ok(walked))) => finish::answer(self, &asked, &walked, Keep::Yes, out),
-            Poll::Ready(Ok(Err(failed))) => finish::failure(self, &asked, &failed, out),
-            Poll::Ready(Err(_)) | Poll::Pending => return Admit::Resolve,
+            Poll::Ready(Ok(Ok(walked))) => finish::answer(self, asked, &walked, Keep::Yes, out),
+            Poll::Ready(Ok(Err(failed))) => finish::failure(self, asked, &failed, out),
+            Poll::Ready(Err(wanted)) => return Err(wanted),
+            Poll::Pending => unreachable!("a walk without patience does not wait"),
         }
-        Admit::Reply
+        Ok(())
     }
 
     /// Walks a query that has to wait for a source; gives the reply.
     pub async fn resolve(self: Rc<Self>, packet: Box<[u8]>, path: Path, now: Now) -> Option<Vec<u8>> {
+        self.resolve_with(packet, path, now, &[]).await
+    }
+
+    /// As [`Worker::resolve`], where something has been fetched for the query already.
+    pub(super) async fn resolve_with(
+        self: Rc<Self>,
+        packet: Box<[u8]>,
+        path: Path,
+        now: Now,
+        in_hand: &[InHand],
+    ) -> Option<Vec<u8>> {
         self.refresh();
         let Parsed::Query(request) = Request::parse(&packet) else { return None };
         let snapshot = Arc::clone(&*self.snapshot.borrow());
@@ -144,7 +182,8 @@ impl Worker {
             return Some(out);
         };
         let question = Question::of(&request);
-        let mut walked = walk(&self, &snapshot, client.view, &question, Patience::Wait).await.ok()?;
+        let means = Means { patience: Patience::Wait, in_hand };
+        let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes
         } else {
@@ -176,7 +215,7 @@ impl Worker {
     }
 
     /// Takes over a new configuration if there is one. Asked for every query: all workers change at the same moment.
-    fn refresh(&self) {
+    pub(super) fn refresh(&self) {
         let generation = self.shared.generation();
         if self.generation.replace(generation) == generation {
             return;
@@ -226,7 +265,7 @@ impl Worker {
 }
 
 impl Question {
-    fn of(request: &Request<'_>) -> Question {
+    pub(super) fn of(request: &Request<'_>) -> Question {
         Question {
             qname: request.qname.to_name(),
             qtype: request.qtype,

@@ -19,6 +19,27 @@ impl Service for Street {
         }
     }
 
+    fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> listen::Begin {
+        match self.0.begin(packet, path, now, ticket) {
+            pipeline::Begin::Underway => listen::Begin::Underway,
+            pipeline::Begin::Task => listen::Begin::Task,
+        }
+    }
+
+    async fn landed(&self) {
+        self.0.landed().await;
+    }
+
+    fn take_landed(self: Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, listen::Landing)> {
+        let (ticket, landing) = self.0.take_landed(out)?;
+        let landing = match landing {
+            pipeline::Landing::Reply => listen::Landing::Reply,
+            pipeline::Landing::Later(reply) => listen::Landing::Later(reply),
+            pipeline::Landing::Silence => listen::Landing::Silence,
+        };
+        Some((ticket, landing))
+    }
+
     fn resolve(
         self: Rc<Self>,
         packet: Box<[u8]>,

@@ -1,6 +1,7 @@
 //! One server's part: UDP, then TCP where the response did not fit, then without EDNS or random case where the server
 //! does not take them.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,7 +11,7 @@ use super::status::bump;
 use super::{Group, Server};
 use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Query, Reply, Try};
 use crate::health::{Reason, Signal};
-use crate::query::Failure;
+use crate::query::{Failure, Now};
 use crate::wire::message::Message;
 use crate::wire::{Ede, rcode};
 
@@ -47,22 +48,66 @@ pub(super) struct Spoken {
 pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
     bump(&server.counts.tallies.queries);
     let manner = server.manner(context.clock.begin());
-    let mut hit = converse(context, server, manner).await?;
-    if manner.dialect == Dialect::Edns && fails_on_edns(&hit.message) {
+    let hit = converse(context, server, manner).await?;
+    judge(context, server, manner, hit).await
+}
+
+/// As [`attempt`], from where a query over UDP was sent already.
+pub(super) async fn go_on(
+    context: Context<'_>,
+    server: &Server,
+    manner: Manner,
+    udp: impl Future<Output = Result<Reply, ExchangeError>>,
+) -> Result<Hit, Miss> {
+    let hit = after_udp(context, server, manner, udp.await).await?;
+    judge(context, server, manner, hit).await
+}
+
+/// The answer, if the response is one as it stands: nearly always. Otherwise gives it back.
+pub(super) fn plain_answer(
+    server: &Server,
+    manner: Manner,
+    now: Now,
+    udp: Result<Reply, ExchangeError>,
+) -> Result<Hit, Result<Reply, ExchangeError>> {
+    match udp {
+        Ok(Reply { message, rtt })
+            if !message.is_truncated() && !is_failure(message.rcode) && !fails(manner, &message) =>
+        {
+            let hit = Hit { message, tcp: false, rtt };
+            note_answer(server, &hit, now);
+            Ok(hit)
+        }
+        other => Err(other),
+    }
+}
+
+async fn judge(context: Context<'_>, server: &Server, manner: Manner, hit: Hit) -> Result<Hit, Miss> {
+    let mut hit = hit;
+    if fails(manner, &hit.message) {
         bump(&server.counts.tallies.plain_fallbacks);
         hit = Box::pin(converse(context, server, Manner { dialect: Dialect::Plain, ..manner })).await?;
         if !fails_on_edns(&hit.message) {
             server.prefers_plain(context.clock.now());
         }
     }
-    server.counts.note_response(hit.message.rcode, hit.rtt);
     if is_failure(hit.message.rcode) {
+        server.counts.note_response(hit.message.rcode, hit.rtt);
         let spoken = Spoken { rcode: hit.message.rcode, ede: hit.message.ede };
         return Err(Miss { failure: Failure::UpstreamFailed, spoken: Some(spoken) });
     }
-    server.health().measure(hit.rtt);
-    server.health().note(Signal::QueryAnswered, context.clock.now());
+    note_answer(server, &hit, context.clock.now());
     Ok(hit)
+}
+
+fn note_answer(server: &Server, hit: &Hit, now: Now) {
+    server.counts.note_response(hit.message.rcode, hit.rtt);
+    server.health().measure(hit.rtt);
+    server.health().note(Signal::QueryAnswered, now);
+}
+
+fn fails(manner: Manner, message: &Message) -> bool {
+    manner.dialect == Dialect::Edns && fails_on_edns(message)
 }
 
 /// RFC 6891 §7: FORMERR or NOTIMP without an OPT record is what a server says that does not know EDNS; some say it with one.
@@ -79,19 +124,38 @@ fn is_failure(code: u16) -> bool {
     matches!(code, rcode::SERVFAIL | rcode::REFUSED | rcode::NOTIMP | rcode::FORMERR | rcode::BADVERS)
 }
 
-async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
-    let query = Query::new(context.ask, manner.dialect).in_case(manner.case);
-    let attempt = Try {
+/// The query over UDP to a server, in the manner that it understands.
+pub(super) fn query(ask: &Ask, manner: Manner) -> Query {
+    Query::new(ask, manner.dialect).in_case(manner.case)
+}
+
+pub(super) fn a_try<'a>(group: &Group, server: &'a Server, query: &'a Query, deadline: Instant) -> Try<'a> {
+    Try {
         server: server.address(),
-        source: context.group.source(server.address()),
-        query: &query,
-        deadline: context.deadline,
+        source: group.source(server.address()),
+        query,
+        deadline,
         ignored: &server.counts.tallies.ignored_datagrams,
-    };
-    match context.exchange.udp(&attempt).await {
+    }
+}
+
+async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
+    let query = query(context.ask, manner);
+    let attempt = a_try(context.group, server, &query, context.deadline);
+    let udp = context.exchange.udp(&attempt).await;
+    after_udp(context, server, manner, udp).await
+}
+
+async fn after_udp(
+    context: Context<'_>,
+    server: &Server,
+    manner: Manner,
+    udp: Result<Reply, ExchangeError>,
+) -> Result<Hit, Miss> {
+    match udp {
         Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: false, rtt }),
         // What somebody may be forging is asked for where it cannot be forged.
-        Ok(_) | Err(ExchangeError::Flooded) => Box::pin(over_tcp(context, server, &attempt)).await,
+        Ok(_) | Err(ExchangeError::Flooded) => Box::pin(over_tcp(context, server, manner)).await,
         Err(ExchangeError::Case) => {
             bump(&server.counts.tallies.case_fallbacks);
             let hit = Box::pin(converse(context, server, Manner { case: Case::Any, ..manner })).await?;
@@ -109,9 +173,10 @@ async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Resu
 }
 
 /// A failure here is not held against the server's health: it does answer, if not to this question.
-async fn over_tcp(context: Context<'_>, server: &Server, attempt: &Try<'_>) -> Result<Hit, Miss> {
+async fn over_tcp(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
     bump(&server.counts.tallies.tcp_fallbacks);
-    match context.exchange.tcp(attempt).await {
+    let query = query(context.ask, manner);
+    match context.exchange.tcp(&a_try(context.group, server, &query, context.deadline)).await {
         Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: true, rtt }),
         Ok(_) => {
             bump(&server.counts.tallies.garbage);

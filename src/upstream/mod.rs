@@ -5,6 +5,7 @@
 //! alias out of the domain: the pipeline does.
 
 mod attempt;
+pub mod first;
 pub mod itinerary;
 pub mod order;
 mod race;
@@ -13,6 +14,7 @@ pub mod server;
 pub mod status;
 
 pub use crate::exchange::Ask;
+pub use first::{First, Unsettled};
 pub use order::{Balance, Role};
 pub use server::Server;
 pub use status::{GroupStatus, ServerStatus};
@@ -144,7 +146,7 @@ impl Group {
     /// Asks until one server answers, all have failed, or the deadline has passed.
     pub async fn ask(&self, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
         let outcome = race::run(self, ask, exchange, now).await;
-        self.counts.note(outcome.as_ref().map_err(|failed| failed.failure));
+        self.counts.note(outcome.as_ref().map(|_| ()).map_err(|failed| failed.failure));
         outcome
     }
 

@@ -31,11 +31,26 @@ pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now)
     let deadline = clock.begin_plus(group.spec.deadline);
     let context = Context { group, ask, exchange, clock, deadline };
     let mut itinerary = Itinerary::new(&group.order(now));
-    let mut verdict = Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None };
-    let Some(server) = itinerary.first() else { return Err(verdict) };
-    // Nearly always the first server answers: that takes neither a set of tries nor a timer for each.
-    let mut first = pin!(attempt(context, &group.servers[server]));
+    let Some(server) = itinerary.first() else { return Err(Failed::unasked()) };
     let due = clock.begin_plus(group.spec.try_timeout);
+    conduct(context, itinerary, server, attempt(context, &group.servers[server]), due).await
+}
+
+/// Goes on from a first try, which has until `due` to answer before another is asked beside it.
+pub(super) async fn conduct<F>(
+    context: Context<'_>,
+    mut itinerary: Itinerary,
+    server: usize,
+    first: F,
+    due: Instant,
+) -> Result<Answered, Failed>
+where
+    F: Future<Output = Result<Hit, Miss>>,
+{
+    let ask = context.ask;
+    let mut verdict = Failed::unasked();
+    // Nearly always the first server answers: that takes neither a set of tries nor a timer for each.
+    let mut first = pin!(first);
     let begun = match timeout_at(due, first.as_mut()).await {
         Ok(Ok(hit)) => return Ok(answered(ask, server, hit)),
         Ok(Err(miss)) => {
@@ -118,7 +133,7 @@ fn note_silence(context: Context<'_>, server: usize) {
     server.health().note(Signal::QueryFailed(Reason::Timeout), context.clock.now());
 }
 
-fn answered(ask: &Ask, server: usize, hit: Hit) -> Answered {
+pub(super) fn answered(ask: &Ask, server: usize, hit: Hit) -> Answered {
     Answered { response: scrub(ask, hit.message), server, tcp: hit.tcp, rtt: hit.rtt }
 }
 
@@ -129,6 +144,10 @@ impl Miss {
 }
 
 impl Failed {
+    fn unasked() -> Failed {
+        Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None }
+    }
+
     /// The newest words of a server outweigh older ones; silence outweighs a host that could not be reached.
     fn take_in(&mut self, server: usize, miss: Miss) {
         match (miss.spoken, self.failure) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::Answered;
 use super::order::{Balance, Role};
 use crate::health::{HealthStatus, State};
 use crate::query::Failure;
@@ -164,9 +163,9 @@ impl Counts {
 pub(super) struct GroupCounts(Arc<GroupTallies>);
 
 impl GroupCounts {
-    pub(super) fn note(&self, outcome: Result<&Answered, Failure>) {
+    pub(super) fn note(&self, outcome: Result<(), Failure>) {
         bump(match outcome {
-            Ok(_) => &self.0.answered,
+            Ok(()) => &self.0.answered,
             Err(Failure::Timeout) => &self.0.timeouts,
             Err(Failure::Unreachable) => &self.0.unreachable,
             Err(_) => &self.0.failed,

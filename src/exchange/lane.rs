@@ -1,0 +1,88 @@
+//! Queries that no task waits for. A question that one response answers, as nearly all do, then costs neither a task nor
+//! a timer: what became of it is taken from here, a batch at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+use super::udp::{Desk, Party, Waiting};
+use super::{Exchange, ExchangeError, Reply, Try};
+
+/// A query of the lane of which there is news.
+pub struct Landed {
+    /// The token it was launched with.
+    pub token: u64,
+    /// When that was known.
+    pub at: Instant,
+    /// What became of it.
+    pub landing: Landing,
+}
+
+/// What became of a query.
+pub enum Landing {
+    /// It has ended. Before that so many datagrams came that were not the response.
+    Ended(Result<Reply, ExchangeError>, u32),
+    /// Nothing has come in time. It is still listened for.
+    Silent(Listening),
+}
+
+/// The wait for a response that is late. Dropped it ends.
+pub struct Listening(Waiting<'static>);
+
+impl Listening {
+    /// Waits on, until the deadline that the query was launched with.
+    pub async fn reply(self, ignored: &AtomicU64) -> Result<Reply, ExchangeError> {
+        let mut waiting: Waiting<'_> = self.0;
+        waiting.ignored = Some(ignored);
+        waiting.await
+    }
+}
+
+impl Exchange {
+    /// Sends a query over UDP. What becomes of it is to be taken by [`Exchange::take_landed`]; the first news comes when
+    /// it has ended, or when nothing has come until `due`.
+    pub fn launch(
+        &self,
+        attempt: &Try<'_>,
+        sent: Instant,
+        due: Instant,
+        token: u64,
+    ) -> Result<(), ExchangeError> {
+        self.desk()?.send(attempt, sent, Party::Lane { token, due }).map(drop)
+    }
+
+    /// Waits until there is something to take.
+    pub async fn landed(&self) {
+        self.landed.notified().await;
+    }
+
+    /// The next query of which there is news.
+    pub fn take_landed(&self) -> Option<Landed> {
+        let desk = self.open_desk()?;
+        let mut state = desk.lock();
+        let (slot, token) = state.landed.pop_front()?;
+        let wait = state.waits[slot as usize].as_mut()?;
+        let (sent, ignored) = (wait.sent, wait.ignored);
+        let Some((outcome, at)) = wait.outcome.take() else {
+            drop(state);
+            return Some(Landed { token, at: Instant::now(), landing: silent(desk, slot) });
+        };
+        // Its port was left when it ended.
+        state.waits[slot as usize] = None;
+        state.free.push(slot);
+        let reply = outcome.map(|message| Reply { message, rtt: at - sent });
+        Some(Landed { token, at, landing: Landing::Ended(reply, ignored) })
+    }
+}
+
+fn silent(desk: Arc<Desk>, slot: u32) -> Landing {
+    Landing::Silent(Listening(Waiting { desk, slot, ignored: None }))
+}
+
+/// Adds what came in vain to its server's count.
+pub fn note_ignored(ignored: u32, tally: &AtomicU64) {
+    if ignored > 0 {
+        tally.fetch_add(ignored.into(), Ordering::Relaxed);
+    }
+}

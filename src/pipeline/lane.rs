@@ -1,0 +1,183 @@
+//! Queries that wait for one response at a time, as nearly all misses do: the question is sent from the batch that brought
+//! the query, and when its response lands the walk is made again, with that in hand. No task, no timer, no second parse.
+//!
+//! Whatever one response does not settle (silence, a failure, a question that somebody else is asking already, iteration
+//! from the root) becomes a task and goes on from where it stands.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Worker;
+use super::fetch::{ask_for, capped, said};
+use super::finish::{self, Asked};
+use super::step::{InHand, Wanted};
+use super::walk::Question;
+use crate::cache::{Flight, Held};
+use crate::exchange::Ask;
+use crate::query::{Failure, Now, Path};
+use crate::route::{Caps, Target};
+use crate::upstream::{First, Unsettled};
+use crate::wire::Request;
+use crate::wire::request::Parsed;
+
+/// Responses that a query waits for in the lane. Longer chains go on as a task, where their length is bounded.
+const MOST_HOPS: usize = 4;
+
+/// Whether a query goes by the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// It does: [`Worker::take_landed`] will tell of it.
+    Underway,
+    /// It does not: [`Worker::resolve`] is to be asked.
+    Task,
+}
+
+/// What became of a query of the lane.
+pub enum Landing {
+    /// The reply is written.
+    Reply,
+    /// It takes longer: this gives the reply.
+    Later(Pin<Box<dyn Future<Output = Option<Vec<u8>>>>>),
+    /// It gets no reply.
+    Silence,
+}
+
+/// A query that waits for a response of the lane.
+pub(super) struct Pending {
+    trip: Trip,
+    leg: Leg,
+    first: First,
+}
+
+/// A query, and what was fetched for it so far.
+struct Trip {
+    /// What its sender is known by.
+    ticket: usize,
+    packet: Box<[u8]>,
+    path: Path,
+    now: Now,
+    in_hand: Vec<InHand>,
+}
+
+/// What it waits for.
+struct Leg {
+    held: Held,
+    wanted: Wanted,
+    ask: Ask,
+    caps: Caps,
+}
+
+impl Worker {
+    /// Sends what the query that was admitted last has to wait for, and keeps the query under `ticket`.
+    pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
+        let Some(wanted) = self.wanted.take() else { return Begin::Task };
+        let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
+        let trip = Trip { ticket, packet: packet.into(), path: *path, now, in_hand: Vec::new() };
+        match self.launch(trip, &Question::of(&request), wanted, now) {
+            Ok(()) => Begin::Underway,
+            Err(_) => Begin::Task,
+        }
+    }
+
+    /// Waits until there is something to take.
+    pub async fn landed(&self) {
+        self.exchange.landed().await;
+    }
+
+    /// What became of the next query of which there is news, by its ticket; its reply is written into `out`.
+    pub fn take_landed(self: &Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, Landing)> {
+        self.refresh();
+        loop {
+            let landed = self.exchange.take_landed()?;
+            let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
+            let Pending { mut trip, leg, first } = pending;
+            let ticket = trip.ticket;
+            let group = Arc::clone(first.group());
+            match first.land(&leg.ask, landed) {
+                Ok(answered) => trip.in_hand.push(self.keep(leg, said(&group, Ok(answered)))),
+                Err(unsettled) => {
+                    let later = Rc::clone(self).go_on(trip, leg, unsettled);
+                    return Some((ticket, Landing::Later(Box::pin(later))));
+                }
+            }
+            if let Some(landing) = self.arrive(trip, out) {
+                return Some((ticket, landing));
+            }
+        }
+    }
+
+    fn launch(&self, trip: Trip, question: &Question, wanted: Wanted, now: Now) -> Result<(), Trip> {
+        let snapshot = self.snapshot();
+        let spec = snapshot.table.route(wanted.route);
+        let Target::Forward(group) = spec.target else { return Err(trip) };
+        if trip.in_hand.len() == MOST_HOPS {
+            return Err(trip);
+        }
+        let shared = &self.shared;
+        let Flight::Lead(lead) = shared.flights.join(&wanted.key) else { return Err(trip) };
+        // What was not known a moment ago may have landed at another worker.
+        if shared.responses.knows(&wanted.key, now.monotonic) {
+            return Err(trip);
+        }
+        let ask = ask_for(&spec.domain, &wanted.name, question);
+        let mut pending = self.pending.borrow_mut();
+        let place = pending.vacant_entry();
+        let group = &snapshot.groups[group as usize];
+        let Some(first) = group.launch(&ask, &self.exchange, now, place.key() as u64) else {
+            return Err(trip);
+        };
+        let Some(held) = lead.hold() else { return Err(trip) };
+        shared.responses.count_miss();
+        place.insert(Pending { trip, leg: Leg { held, wanted, ask, caps: spec.caps.clone() }, first });
+        Ok(())
+    }
+
+    /// Keeps what a source said, and gives it to all who wait for it.
+    fn keep(&self, leg: Leg, (outcome, server): (super::fetch::Outcome, Option<std::net::SocketAddr>)) -> InHand {
+        let cached = capped(outcome, server, &leg.caps, self.now().monotonic);
+        self.shared.responses.put(&leg.wanted.key, &cached);
+        self.shared.flights.take_up(leg.held).land(&cached);
+        InHand { key: leg.wanted.key, cached }
+    }
+
+    /// Walks again with what is in hand now. `None`: it waits for the next.
+    fn arrive(self: &Rc<Self>, trip: Trip, out: &mut Vec<u8>) -> Option<Landing> {
+        let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
+        let snapshot = Arc::clone(&*self.snapshot());
+        let client = snapshot.table.client(trip.path.client.ip());
+        let asked = Asked { request: &request, path: &trip.path, now: trip.now, client };
+        let Some(known) = client else {
+            // A reload took its network away since it was admitted.
+            finish::refuse(self, &asked, Failure::NoNetwork, out);
+            return Some(Landing::Reply);
+        };
+        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, &trip.in_hand, out) else {
+            return Some(Landing::Reply);
+        };
+        let question = Question::of(&request);
+        let trip = self.launch(trip, &question, wanted, self.now()).err()?;
+        Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))
+    }
+
+    async fn go_on(self: Rc<Self>, trip: Trip, leg: Leg, unsettled: Box<Unsettled>) -> Option<Vec<u8>> {
+        let mut trip = trip;
+        let Leg { held, wanted, ask, caps } = leg;
+        let shared = Arc::clone(&self.shared);
+        // Set free if this task is ended.
+        let lead = shared.flights.take_up(held);
+        let group = Arc::clone(unsettled.group());
+        let (outcome, server) = said(&group, unsettled.go_on(&ask, &self.exchange).await);
+        let cached = capped(outcome, server, &caps, self.now().monotonic);
+        shared.responses.put(&wanted.key, &cached);
+        lead.land(&cached);
+        trip.in_hand.push(InHand { key: wanted.key, cached });
+        self.resolve_trip(trip).await
+    }
+
+    async fn resolve_trip(self: Rc<Self>, trip: Trip) -> Option<Vec<u8>> {
+        let Trip { packet, path, now, in_hand, .. } = trip;
+        self.resolve_with(packet, path, now, &in_hand).await
+    }
+}
