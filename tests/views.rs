@@ -7,12 +7,10 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path as FilePath;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kakehashi::pipeline::Admit;
 use kakehashi::query::{Now, Path, Transport};
 use kakehashi::server::testing::{Street, street};
 use kakehashi::wire::build::{Plan, build};
@@ -334,14 +332,7 @@ fn ask(street: &Street, now: Now, client: usize, name: &str, dnssec_ok: bool) ->
         local: SocketAddr::from(([127, 0, 0, 1], 53)),
         transport: Transport::Udp,
     };
-    let mut out = Vec::new();
-    match street.worker.admit(&packet, &path, now, &mut out) {
-        Admit::Reply => {}
-        Admit::Drop => panic!("a query was dropped"),
-        Admit::Resolve => {
-            out = street.block_on(Rc::clone(&street.worker).resolve(packet.into(), path, now)).unwrap();
-        }
-    }
+    let out = street.send(&packet, &path, now).expect("an answer");
     let message = Message::parse(&out).unwrap();
     let records = message.answer.iter().map(|r| (r.owner.to_string(), r.rtype, r.rdata.to_vec())).collect();
     (message.rcode, records)

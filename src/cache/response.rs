@@ -20,14 +20,18 @@ use smallvec::SmallVec;
 use super::cached::{self, Cached};
 use super::count::Counts;
 use super::store::Store;
+use crate::wire::name::MAX_NAME;
 use crate::wire::{NameRef, RType, rcode};
 
 /// Which question to which route: route, bits, type and lower-case name in one run of bytes, hashed once.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ResponseKey {
     bytes: SmallVec<[u8; 64]>,
     hash: u64,
 }
+
+/// Where a key's name begins.
+const KEY_NAME: usize = 16 + 1 + 2;
 
 /// Nobody outside knows it, so nobody can choose names that collide.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
@@ -35,24 +39,28 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl ResponseKey {
     /// Of a route's uid, the bits that change what a source says (DO, CD), type and name.
     pub fn new(route: u128, bits: u8, qname: NameRef<'_>, qtype: RType) -> ResponseKey {
-        let mut bytes = SmallVec::new();
-        bytes.extend_from_slice(&route.to_be_bytes());
-        bytes.push(bits);
-        bytes.extend_from_slice(&qtype.0.to_be_bytes());
-        let name = bytes.len();
-        bytes.extend_from_slice(qname.wire());
-        bytes[name..].make_ascii_lowercase();
-        ResponseKey::of_bytes(bytes)
-    }
-
-    fn of_bytes(bytes: SmallVec<[u8; 64]>) -> ResponseKey {
-        let hash = SEED.hash_one(&bytes[..]);
-        ResponseKey { bytes, hash }
+        let mut bytes = [0; 16 + 1 + 2 + MAX_NAME];
+        let wire = qname.wire();
+        let end = KEY_NAME + wire.len();
+        bytes[..16].copy_from_slice(&route.to_be_bytes());
+        bytes[16] = bits;
+        bytes[17..KEY_NAME].copy_from_slice(&qtype.0.to_be_bytes());
+        bytes[KEY_NAME..end].copy_from_slice(wire);
+        bytes[KEY_NAME..end].make_ascii_lowercase();
+        let bytes = &bytes[..end];
+        ResponseKey { hash: SEED.hash_one(bytes), bytes: SmallVec::from_slice(bytes) }
     }
 
     /// Its hash, for tables that keep it.
     pub(super) fn hash_of(&self) -> u64 {
         self.hash
+    }
+}
+
+impl Clone for ResponseKey {
+    /// As one run of octets: the list would copy one after the other.
+    fn clone(&self) -> ResponseKey {
+        ResponseKey { bytes: SmallVec::from_slice(&self.bytes), hash: self.hash }
     }
 }
 

@@ -113,7 +113,8 @@ impl Exchange {
         match &*line {
             Some(line) if line.is_open() => Ok(line.desk()),
             _ => {
-                let begun = Line::open(Arc::clone(&self.landed)).map_err(|error| ExchangeError::Local(error.kind()))?;
+                let begun = Line::open(Arc::clone(&self.landed))
+                    .map_err(|error| ExchangeError::Local(error.kind()))?;
                 Ok(line.insert(begun).desk())
             }
         }

@@ -1,11 +1,11 @@
 //! A question → the bytes of a query.
 
-use smallvec::SmallVec;
-
 use super::ask::Ask;
 use super::flips::Flips;
 use crate::wire::{HEADER, RType, edns, flag};
 
+/// Octets of an OPT record without options.
+const OPT: usize = 11;
 /// The UDP payload size we announce: what crosses any path in one piece (RFC 9715).
 pub const PAYLOAD: u16 = 1232;
 
@@ -30,7 +30,7 @@ pub enum Case {
 /// A query without its ID, which every try draws anew.
 #[derive(Debug, Clone)]
 pub struct Query {
-    bytes: SmallVec<[u8; 288]>,
+    bytes: Vec<u8>,
     question_end: usize,
     pub(super) case: Case,
 }
@@ -45,7 +45,8 @@ impl Query {
         if ask.authentic_wanted {
             flags |= flag::AD;
         }
-        let mut bytes = SmallVec::from_slice(&[0; HEADER]);
+        let mut bytes = Vec::with_capacity(HEADER + ask.qname.wire().len() + 4 + OPT);
+        bytes.extend_from_slice(&[0; HEADER]);
         bytes[2..4].copy_from_slice(&flags.to_be_bytes());
         bytes[5] = 1;
         bytes.extend_from_slice(ask.qname.wire());
@@ -69,15 +70,18 @@ impl Query {
         Query { case, ..self }
     }
 
-    /// The bytes to send with this ID, letters of the QNAME turned.
-    pub(super) fn with_id_and_case(&self, id: u16, flips: &Flips) -> SmallVec<[u8; 288]> {
-        let mut bytes = self.with_id(id);
-        flips.turn(&mut bytes[HEADER..self.question_end - 4]);
-        bytes
+    /// Writes the bytes to send with this ID, letters of the QNAME turned.
+    pub(super) fn write(&self, id: u16, flips: &Flips, into: &mut Vec<u8>) {
+        into.clear();
+        into.extend_from_slice(&self.bytes);
+        into[..2].copy_from_slice(&id.to_be_bytes());
+        if self.case == Case::Exact {
+            flips.turn(&mut into[HEADER..self.question_end - 4]);
+        }
     }
 
     /// The bytes to send with this ID.
-    pub fn with_id(&self, id: u16) -> SmallVec<[u8; 288]> {
+    pub fn with_id(&self, id: u16) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         bytes[..2].copy_from_slice(&id.to_be_bytes());
         bytes

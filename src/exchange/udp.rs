@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) waits: Vec<Option<Wait>>,
     pub(super) free: Vec<u32>,
     pub(super) datagram: Box<[u8]>,
+    /// The query that is being sent.
+    query: Vec<u8>,
     /// Queries of the lane that have ended, or whose first wait has.
     pub(super) landed: VecDeque<(u32, u64)>,
 }
@@ -94,6 +96,7 @@ impl Line {
             waits: Vec::new(),
             free: Vec::new(),
             datagram: vec![0; 1 << 16].into(),
+            query: Vec::new(),
             landed: VecDeque::new(),
         };
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -183,9 +186,9 @@ impl Desk {
             Case::Any => Flips::NONE,
             Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
         };
-        let bytes = attempt.query.with_id_and_case(id, &flips);
+        attempt.query.write(id, &flips, &mut state.query);
         let send = |state: &mut State| match state.ports.get_mut(key) {
-            Some(port) => port.socket.send_to(&bytes, attempt.server),
+            Some(port) => port.socket.send_to(&state.query, attempt.server),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         send(state)

@@ -11,6 +11,7 @@ use crate::exchange::Ask;
 use crate::query::{Failure, Response, Source};
 use crate::route::{Caps, Target};
 use crate::upstream::{Answered, Failed, Group};
+use crate::wire::rtype::CLASS_IN;
 use crate::wire::{Ede, Name, rcode};
 
 /// How often the result of a leader that gave up is asked for again.
@@ -36,18 +37,19 @@ pub(super) async fn fetch(
     let as_of = |now, cached: Cached, source, trace: &mut Trace| {
         Ok(as_of(now, snapshot, spec.target, cached, source, trace))
     };
-    let now = worker.now().monotonic;
     let source = if spec.target == Target::Recurse { Source::Recurse } else { Source::Forward };
     if let Some(InHand { cached, .. }) = means.in_hand.iter().find(|fetched| fetched.key == key) {
-        return as_of(now, cached.clone(), source, trace);
+        return as_of(means.now.monotonic, cached.clone(), source, trace);
     }
     if means.patience == Patience::None {
+        let now = means.now.monotonic;
         let Some(cached) = shared.responses.get(&key, now) else {
             return Err(Wanted { route, name: name.clone(), key });
         };
         shared.responses.count_hit();
         return as_of(now, cached, Source::ResponseCache, trace);
     }
+    let now = worker.now().monotonic;
     for _ in 0..TAKE_OVERS {
         match shared.flights.join(&key) {
             Flight::Lead(lead) => {
@@ -80,10 +82,13 @@ pub(super) async fn fetch(
 /// AD is always asked for, so that one cached response serves those who want to know and those who do not.
 pub(super) fn ask_for(domain: &Name, name: &Name, question: &Question) -> Ask {
     Ask {
+        qname: name.clone(),
+        qtype: question.qtype,
+        qclass: CLASS_IN,
         dnssec_ok: question.dnssec_ok,
         checking_disabled: question.checking_disabled,
         authentic_wanted: true,
-        ..Ask::new(name.clone(), question.qtype).within(domain.clone())
+        forwarded_domain: domain.clone(),
     }
 }
 

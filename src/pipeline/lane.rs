@@ -5,12 +5,13 @@
 //! from the root) becomes a task and goes on from where it stands.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Worker;
-use super::fetch::{ask_for, capped, said};
+use super::fetch::{Outcome, ask_for, capped, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
 use super::walk::Question;
@@ -74,7 +75,7 @@ impl Worker {
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
         let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
-        let trip = Trip { ticket, packet: packet.into(), path: *path, now, in_hand: Vec::new() };
+        let trip = Trip { ticket, packet: packet.into(), path: *path, now, in_hand: Vec::with_capacity(1) };
         match self.launch(trip, &Question::of(&request), wanted, now) {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
@@ -94,15 +95,17 @@ impl Worker {
             let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
             let Pending { mut trip, leg, first } = pending;
             let ticket = trip.ticket;
-            let group = Arc::clone(first.group());
+            let now = self.now();
             match first.land(&leg.ask, landed) {
-                Ok(answered) => trip.in_hand.push(self.keep(leg, said(&group, Ok(answered)))),
+                Ok((answered, server)) => {
+                    trip.in_hand.push(self.keep(leg, (Ok(answered.response), Some(server)), now));
+                }
                 Err(unsettled) => {
                     let later = Rc::clone(self).go_on(trip, leg, unsettled);
                     return Some((ticket, Landing::Later(Box::pin(later))));
                 }
             }
-            if let Some(landing) = self.arrive(trip, out) {
+            if let Some(landing) = self.arrive(trip, now, out) {
                 return Some((ticket, landing));
             }
         }
@@ -135,15 +138,15 @@ impl Worker {
     }
 
     /// Keeps what a source said, and gives it to all who wait for it.
-    fn keep(&self, leg: Leg, (outcome, server): (super::fetch::Outcome, Option<std::net::SocketAddr>)) -> InHand {
-        let cached = capped(outcome, server, &leg.caps, self.now().monotonic);
+    fn keep(&self, leg: Leg, (outcome, server): (Outcome, Option<SocketAddr>), now: Now) -> InHand {
+        let cached = capped(outcome, server, &leg.caps, now.monotonic);
         self.shared.responses.put(&leg.wanted.key, &cached);
         self.shared.flights.take_up(leg.held).land(&cached);
         InHand { key: leg.wanted.key, cached }
     }
 
     /// Walks again with what is in hand now. `None`: it waits for the next.
-    fn arrive(self: &Rc<Self>, trip: Trip, out: &mut Vec<u8>) -> Option<Landing> {
+    fn arrive(self: &Rc<Self>, trip: Trip, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
         let snapshot = Arc::clone(&*self.snapshot());
         let client = snapshot.table.client(trip.path.client.ip());
@@ -153,11 +156,11 @@ impl Worker {
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
-        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, &trip.in_hand, out) else {
+        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out) else {
             return Some(Landing::Reply);
         };
         let question = Question::of(&request);
-        let trip = self.launch(trip, &question, wanted, self.now()).err()?;
+        let trip = self.launch(trip, &question, wanted, now).err()?;
         Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))
     }
 

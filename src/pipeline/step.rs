@@ -8,7 +8,7 @@ use super::fetch::fetch;
 use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
-use crate::query::{Failure, Owns, Response, Source, Verdict};
+use crate::query::{Failure, Now, Owns, Response, Source, Verdict};
 use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
 use crate::zone::ZoneHandle;
@@ -29,6 +29,8 @@ pub(super) enum Patience {
 #[derive(Clone, Copy)]
 pub(super) struct Means<'a> {
     pub patience: Patience,
+    /// The time, where nothing is waited for.
+    pub now: Now,
     /// What was fetched for this query, however short it holds.
     pub in_hand: &'a [InHand],
 }

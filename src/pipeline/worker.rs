@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::finish::{self, Asked, Keep};
-use super::snapshot::{Shared, Snapshot};
 use super::lane::Pending;
+use super::snapshot::{Shared, Snapshot};
 use super::step::{InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, Key};
@@ -128,7 +128,7 @@ impl Worker {
         if self.cached(&snapshot, &asked, known.view, out) {
             return Admit::Reply;
         }
-        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, &[], out) else {
+        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &[], out) else {
             return Admit::Reply;
         };
         *self.wanted.borrow_mut() = Some(wanted);
@@ -141,11 +141,12 @@ impl Worker {
         snapshot: &Snapshot,
         asked: &Asked<'_>,
         view: u32,
+        now: Now,
         in_hand: &[InHand],
         out: &mut Vec<u8>,
     ) -> Result<(), Wanted> {
         let question = Question::of(asked.request);
-        let means = Means { patience: Patience::None, in_hand };
+        let means = Means { patience: Patience::None, now, in_hand };
         // With no patience the walk never waits, so one poll ends it.
         let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
@@ -182,7 +183,7 @@ impl Worker {
             return Some(out);
         };
         let question = Question::of(&request);
-        let means = Means { patience: Patience::Wait, in_hand };
+        let means = Means { patience: Patience::Wait, now: self.now(), in_hand };
         let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes

@@ -10,7 +10,8 @@ use crate::exchange::Exchange;
 use crate::listen::clock;
 use crate::observe::log::Target;
 use crate::observe::{Metrics, QueryLog, Recorder};
-use crate::pipeline::{Clock, Outfit, Shared, Snapshot, Worker};
+use crate::pipeline::{Admit, Begin, Clock, Landing, Outfit, Shared, Snapshot, Worker};
+use crate::query::{self, Now};
 
 /// One worker with its runtime.
 pub struct Street {
@@ -28,6 +29,31 @@ impl Street {
     /// Runs a future of the worker to its end.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.local.block_on(&self.runtime, future)
+    }
+
+    /// The reply to a datagram, by the way it goes in a worker that listens: at once, by the lane, or as a task.
+    pub fn send(&self, packet: &[u8], path: &query::Path, now: Now) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match self.worker.admit(packet, path, now, &mut out) {
+            Admit::Reply => return Some(out),
+            Admit::Drop => return None,
+            Admit::Resolve => {}
+        }
+        let worker = Rc::clone(&self.worker);
+        self.block_on(async move {
+            if worker.begin(packet, path, now, 0) == Begin::Task {
+                return worker.resolve(packet.into(), *path, now).await;
+            }
+            loop {
+                worker.landed().await;
+                match worker.take_landed(&mut out) {
+                    Some((_, Landing::Reply)) => return Some(out),
+                    Some((_, Landing::Later(reply))) => return reply.await,
+                    Some((_, Landing::Silence)) => return None,
+                    None => {}
+                }
+            }
+        })
     }
 
     /// Puts another configuration in force, as a reload does.

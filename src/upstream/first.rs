@@ -2,6 +2,7 @@
 //! not settle (silence, failure, truncation) goes on as [`Group::ask`] would, from where it stands.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::Either;
@@ -38,8 +39,7 @@ impl Group {
     /// Sends the first try of a question; what lands is told by `token`. `None` where it could not be sent.
     pub fn launch(self: &Arc<Self>, ask: &Ask, exchange: &Exchange, now: Now, token: u64) -> Option<First> {
         let clock = Clock::since(now);
-        let (due, deadline) =
-            (clock.begin_plus(self.spec.try_timeout), clock.begin_plus(self.spec.deadline));
+        let (due, deadline) = (clock.begin_plus(self.spec.try_timeout), clock.begin_plus(self.spec.deadline));
         let mut itinerary = Itinerary::new(&self.order(now));
         let server = itinerary.first()?;
         let asked = &self.servers[server];
@@ -52,15 +52,15 @@ impl Group {
 }
 
 impl First {
-    /// What has landed, as the answer to the question if it settles it.
-    pub fn land(self, ask: &Ask, landed: Landed) -> Result<Answered, Box<Unsettled>> {
+    /// What has landed, as the answer to the question and its server if it settles it.
+    pub fn land(self, ask: &Ask, landed: Landed) -> Result<(Answered, SocketAddr), Box<Unsettled>> {
         let landing = match landed.landing {
             Landing::Ended(udp, ignored) => {
                 note_ignored(ignored, &self.asked().counts.tallies.ignored_datagrams);
                 match plain_answer(self.asked(), self.manner, self.clock.at(landed.at), udp) {
                     Ok(hit) => {
                         self.group.counts.note(Ok(()));
-                        return Ok(answered(ask, self.server, hit));
+                        return Ok((answered(ask, self.server, hit), self.asked().address()));
                     }
                     Err(udp) => Landing::Ended(udp, 0),
                 }

@@ -18,8 +18,21 @@ const MOST_ALIASES: usize = 16;
 
 /// The response to `ask` that `message` is.
 pub fn scrub(ask: &Ask, message: Message) -> Response {
+    if is_plain(ask, &message) {
+        return Response::from_message(message);
+    }
     let (rcode, answer, authority, additional) = believable(ask, &message);
     Response { rcode, answer, authority, additional, ..Response::from_message(message) }
+}
+
+/// Whether a response is nothing but the RRset asked for, as most are: all of it is kept.
+fn is_plain(ask: &Ask, message: &Message) -> bool {
+    message.authority.is_empty()
+        && message.additional.is_empty()
+        && !message.answer.is_empty()
+        && message.answer.iter().all(|record| {
+            record.rtype == ask.qtype && is_class(ask, &record) && record.owner == ask.qname.as_ref()
+        })
 }
 
 fn believable(ask: &Ask, message: &Message) -> (u16, Records, Records, Records) {

@@ -147,17 +147,14 @@ struct Writer<'o> {
     ttls: &'o mut Vec<u16>,
     room: usize,
     qname: usize,
-    names: Names,
+    question: &'o [u8],
+    /// Made when the first name is written that is not the question's own.
+    names: Option<Names>,
 }
 
 impl<'o> Writer<'o> {
-    fn new(out: &'o mut Vec<u8>, ttls: &'o mut Vec<u16>, room: usize, question: &[u8]) -> Writer<'o> {
-        let mut writer =
-            Writer { out, ttls, room, qname: question.len().saturating_sub(4), names: Names::new() };
-        if let Ok(qname) = NameRef::parse(question, 0) {
-            writer.names.remember(qname, HEADER, usize::MAX);
-        }
-        writer
+    fn new(out: &'o mut Vec<u8>, ttls: &'o mut Vec<u16>, room: usize, question: &'o [u8]) -> Writer<'o> {
+        Writer { out, ttls, room, qname: question.len().saturating_sub(4), question, names: None }
     }
 
     fn record(&mut self, record: &RecordRef<'_>) -> Result<(), Full> {
@@ -222,11 +219,18 @@ impl<'o> Writer<'o> {
     /// Writes a name, its longest known suffix as a pointer, and remembers what of it is new.
     fn name(&mut self, name: NameRef<'_>) {
         let wire = name.wire();
+        let names = self.names.get_or_insert_with(|| {
+            let mut names = Names::new();
+            if let Ok(qname) = NameRef::parse(self.question, 0) {
+                names.remember(qname, HEADER, usize::MAX);
+            }
+            names
+        });
         let mut cut = wire.len() - 1;
         let mut pointer = None;
         let mut at = 0;
         for suffix in name.suffixes().take_while(|suffix| !suffix.is_root()) {
-            if let Some(offset) = self.names.find(suffix, self.out) {
+            if let Some(offset) = names.find(suffix, self.out) {
                 (cut, pointer) = (at, Some(offset));
                 break;
             }
@@ -238,7 +242,7 @@ impl<'o> Writer<'o> {
             Some(offset) => self.out.extend_from_slice(&(0xC000 | offset).to_be_bytes()),
             None => self.out.push(0),
         }
-        self.names.remember(name, start, cut);
+        names.remember(name, start, cut);
     }
 }
 

@@ -37,7 +37,7 @@ impl Message {
     /// Reads a whole message.
     pub fn parse(bytes: &[u8]) -> Result<Message, Fault> {
         let (id, flags) = (u16_at(bytes, 0)?, u16_at(bytes, 2)?);
-        let mut reader = Reader { bytes, at: HEADER, expanded: 0 };
+        let mut reader = Reader { bytes, at: HEADER, qname: None, expanded: 0 };
         let question = match u16_at(bytes, 4)? {
             0 => None,
             1 => Some(reader.question()?),
@@ -82,15 +82,20 @@ impl Message {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// What most records are owned by, if there was a question.
+    qname: Option<NameBuffer>,
     expanded: usize,
 }
 
+/// The pointer to QNAME, where a question is.
+const TO_QNAME: [u8; 2] = [0xC0, HEADER as u8];
+
 impl<'a> Reader<'a> {
     fn question(&mut self) -> Result<(Name, RType, u16), Fault> {
-        let mut buffer = NameBuffer::new();
-        let end = read_name(self.bytes, self.at, &mut buffer)?;
+        let qname = self.qname.insert(NameBuffer::new());
+        let end = read_name(self.bytes, self.at, qname)?;
         let question =
-            (buffer.name().to_name(), RType(u16_at(self.bytes, end)?), u16_at(self.bytes, end + 2)?);
+            (qname.name().to_name(), RType(u16_at(self.bytes, end)?), u16_at(self.bytes, end + 2)?);
         self.at = end + 4;
         Ok(question)
     }
@@ -98,8 +103,16 @@ impl<'a> Reader<'a> {
     /// Appends the next record to `into`, or gives it back where it is an OPT. Transaction signatures are dropped:
     /// they speak for the message that they came in.
     fn record(&mut self, into: &mut Records) -> Result<Option<Edns<'a>>, Fault> {
-        let mut owner = NameBuffer::new();
-        let fixed = read_name(self.bytes, self.at, &mut owner)?;
+        let mut other = NameBuffer::new();
+        let to_qname = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(&TO_QNAME));
+        let (owner, fixed) = match &self.qname {
+            Some(qname) if to_qname => (qname, self.at + TO_QNAME.len()),
+            _ => {
+                let end = read_name(self.bytes, self.at, &mut other)?;
+                (&other, end)
+            }
+        };
+        let owner = owner.name();
         let (rtype, class, ttl) = (
             RType(u16_at(self.bytes, fixed)?),
             u16_at(self.bytes, fixed + 2)?,
@@ -114,22 +127,23 @@ impl<'a> Reader<'a> {
         if rtype == RType::TSIG || (rtype == RType::SIG && raw.starts_with(&[0, 0])) {
             return Ok(None);
         }
-        let mut rdata = smallvec::SmallVec::<[u8; 128]>::new();
-        if class == CLASS_IN && layout(rtype).contains(&Field::Name) {
-            self.expand(rtype, start, end, &mut rdata)?;
+        // RFC 2181 §8: a TTL with the upper bit set is zero.
+        let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
+        let mut expanded = smallvec::SmallVec::<[u8; 128]>::new();
+        let rdata = if class == CLASS_IN && layout(rtype).contains(&Field::Name) {
+            self.expand(rtype, start, end, &mut expanded)?;
+            &expanded[..]
         } else {
             if class == CLASS_IN {
                 rdata_is_whole(rtype, raw)?;
             }
-            rdata.extend_from_slice(raw);
-        }
-        self.expanded += owner.name().wire().len() + rdata.len();
+            raw
+        };
+        self.expanded += owner.wire().len() + rdata.len();
         if self.expanded > MAX_EXPANDED {
             return Err(Fault::Expansion);
         }
-        // RFC 2181 §8: a TTL with the upper bit set is zero.
-        let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
-        into.push(RecordRef { owner: owner.name(), rtype, class, ttl, rdata: &rdata });
+        into.push(RecordRef { owner, rtype, class, ttl, rdata });
         Ok(None)
     }
 

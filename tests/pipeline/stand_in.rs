@@ -146,7 +146,9 @@ impl Script {
 
     fn answer(&self, query: &[u8], limit: usize, asked: &Mutex<Vec<String>>) -> Option<Vec<u8>> {
         let Parsed::Query(request) = Request::parse(query) else { return None };
-        asked.lock().unwrap().push(format!("{} {}", request.qname.to_name(), request.qtype));
+        // Each query comes in a random case.
+        let qname = request.qname.to_name().to_string().to_ascii_lowercase();
+        asked.lock().unwrap().push(format!("{qname} {}", request.qtype));
         let (mut answer, mut authority, none) = (Records::new(), Records::new(), Records::new());
         let (mut code, mut ede) = (rcode::NOERROR, Vec::new());
         let mut name = request.qname.to_name();

@@ -7,7 +7,6 @@ use std::path::Path as FilePath;
 use std::rc::Rc;
 use std::time::Duration;
 
-use kakehashi::pipeline::Admit;
 use kakehashi::query::{Now, Path, Transport};
 use kakehashi::server::testing::{Street, street_by};
 use kakehashi::wire::message::Message;
@@ -177,15 +176,7 @@ impl World {
     }
 
     pub fn send(&self, packet: &[u8], path: &Path) -> Option<Reply> {
-        let mut out = Vec::new();
-        match self.street.worker.admit(packet, path, self.now(), &mut out) {
-            Admit::Reply => {}
-            Admit::Drop => return None,
-            Admit::Resolve => {
-                let worker = Rc::clone(&self.street.worker);
-                out = self.street.block_on(worker.resolve(packet.into(), *path, self.now()))?;
-            }
-        }
+        let out = self.street.send(packet, path, self.now())?;
         Some(Reply::read(out))
     }
 }
