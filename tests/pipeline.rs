@@ -14,6 +14,8 @@ mod hostile;
 mod protocol;
 #[path = "pipeline/reload.rs"]
 mod reload;
+#[path = "pipeline/stale.rs"]
+mod stale;
 #[path = "pipeline/stand_in.rs"]
 mod stand_in;
 #[path = "pipeline/view.rs"]

@@ -18,6 +18,9 @@ use crate::wire::patch::{self, Turn};
 /// What an answer depends on beside its snapshot: a zone's counter, and where it stood.
 pub type Stamp = (Arc<AtomicU64>, u64);
 
+/// Of an answer's time, the last so manieth is its end.
+const LAST_PART: u32 = 10;
+
 /// The largest key: view, bits, and a question.
 const MAX_KEY: usize = 4 + 1 + 255 + 4;
 
@@ -69,6 +72,24 @@ pub struct Origin {
     pub ede: Option<u16>,
 }
 
+/// An answer that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Whence.
+    pub origin: Origin,
+    /// Whether it ends soon.
+    pub end: End,
+}
+
+/// Whether an answer's time is nearly over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It is not, or that was said before.
+    Later,
+    /// It is: who wants it kept fetches it anew.
+    Near,
+}
+
 /// An answer to keep.
 pub struct Finished<'a> {
     /// The wire form.
@@ -97,6 +118,8 @@ struct Entry {
     ttl: Ttl,
     stored: Duration,
     until: Duration,
+    /// From when on its end is near.
+    ending: Duration,
     stamps: SmallVec<[Stamp; 1]>,
     origin: Origin,
     used: bool,
@@ -140,13 +163,7 @@ impl AnswerCache {
     }
 
     /// Writes the answer for this key into `out` (cleared first), as of `now`, addressed to the client.
-    pub fn get(
-        &mut self,
-        key: &Key,
-        now: Duration,
-        client: &Client<'_>,
-        out: &mut Vec<u8>,
-    ) -> Option<Origin> {
+    pub fn get(&mut self, key: &Key, now: Duration, client: &Client<'_>, out: &mut Vec<u8>) -> Option<Found> {
         let hash = self.hash(key.as_bytes());
         let Some(at) = self.find(hash, key.as_bytes()) else {
             self.counts.misses += 1;
@@ -175,7 +192,11 @@ impl AnswerCache {
             turn.by = turn.by.wrapping_add(1);
         }
         self.counts.hits += 1;
-        Some(entry.origin)
+        let end = if now < entry.ending { End::Later } else { End::Near };
+        if end == End::Near {
+            entry.ending = Duration::MAX;
+        }
+        Some(Found { origin: entry.origin, end })
     }
 
     /// Keeps an answer.
@@ -194,6 +215,10 @@ impl AnswerCache {
             ttl: finished.ttl,
             stored: now,
             until: now + finished.least,
+            ending: match finished.ttl {
+                Ttl::CountDown => now + finished.least - finished.least / LAST_PART,
+                Ttl::Constant => Duration::MAX,
+            },
             stamps: finished.stamps,
             origin: finished.origin,
             used: false,
@@ -324,7 +349,7 @@ mod tests {
         let key = Key::new(7, 0, &QUESTION.to_ascii_lowercase()).unwrap();
         cache.put(&key, at(100), finished(&wire(1, 60), 60));
         let upper = Key::new(7, 0, QUESTION).unwrap();
-        assert_eq!(cache.get(&upper, at(110), &client(), &mut out).unwrap().route, Some(3));
+        assert_eq!(cache.get(&upper, at(110), &client(), &mut out).unwrap().origin.route, Some(3));
         assert_eq!(
             (&out[..4], &out[12..27], &out[33..37]),
             (&[0x12, 0x34, 0x81, 0][..], QUESTION, &[0, 0, 0, 50][..])

@@ -4,7 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::query::{Failure, Order, Response};
-use crate::wire::{Ede, Records};
+use crate::wire::{Ede, Records, rcode};
+
+/// The TTL of an answer that has outlived its own (RFC 8767 §4).
+const STALE_TTL: u32 = 30;
+/// Of its time, the last so manieth is its end.
+const LAST_PART: u32 = 10;
 
 /// What a source said, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,28 @@ impl Cached {
     /// Whether it still holds.
     pub fn is_fresh(&self, now: Duration) -> bool {
         now < self.stored + self.holds
+    }
+
+    /// Whether little of its time is left: whoever wants it always at hand asks anew.
+    pub fn is_ending(&self, now: Duration) -> bool {
+        now + self.holds / LAST_PART >= self.stored + self.holds
+    }
+
+    /// Whether there is no answer in it: its source failed, or said that it has.
+    pub fn is_failure(&self) -> bool {
+        !matches!(&self.outcome, Ok(Response { rcode: rcode::NOERROR | rcode::NXDOMAIN, .. }))
+    }
+
+    /// As an answer that stands in for one that cannot be had (RFC 8767 §4), for so long.
+    pub(super) fn into_stand_in(self, now: Duration, holds: Duration) -> Cached {
+        let mut outcome = self.outcome;
+        if let Ok(response) = &mut outcome {
+            response.map_ttl(|_| STALE_TTL);
+            response.authentic = false;
+            let code = if response.rcode == rcode::NXDOMAIN { Ede::STALE_NXDOMAIN } else { Ede::STALE };
+            response.ede.insert(0, Ede::new(code, "the source does not answer; this is what it said last"));
+        }
+        Cached { outcome, stored: now, holds, ..self }
     }
 
     /// Whole seconds since it came.

@@ -21,7 +21,7 @@ use super::cached::{self, Cached};
 use super::count::Counts;
 use super::store::Store;
 use crate::wire::name::MAX_NAME;
-use crate::wire::{NameRef, RType, rcode};
+use crate::wire::{NameRef, RType};
 
 /// Which question to which route: route, bits, type and lower-case name in one run of bytes, hashed once.
 #[derive(Debug)]
@@ -139,8 +139,22 @@ impl ResponseCache {
         self.answers.get(key.hash, &key.bytes, is_fresh).unwrap_or(false) || self.failure(key, now).is_some()
     }
 
-    /// The last answer to the question, whether it still holds or not.
-    pub fn last(&self, key: &ResponseKey) -> Option<Cached> {
+    /// What was said last, to stand in for what cannot be had now, unless its time was over `longest` ago. It is
+    /// remembered like a failure, for `holds`: its source is not asked again at once.
+    pub fn stand_in(
+        &self,
+        key: &ResponseKey,
+        now: Duration,
+        longest: Duration,
+        holds: Duration,
+    ) -> Option<Cached> {
+        let last = self.last(key).filter(|last| now < last.stored + last.holds + longest)?;
+        let stand_in = last.into_stand_in(now, holds);
+        self.remember(key, &stand_in);
+        Some(stand_in)
+    }
+
+    fn last(&self, key: &ResponseKey) -> Option<Cached> {
         self.answers.get(key.hash, &key.bytes, cached::read).flatten()
     }
 
@@ -150,14 +164,16 @@ impl ResponseCache {
             return;
         }
         match &cached.outcome {
-            Ok(response) if matches!(response.rcode, rcode::NOERROR | rcode::NXDOMAIN) => {
+            Ok(response) if !cached.is_failure() => {
                 cached::write(cached, response, |value| self.answers.put(key.hash, &key.bytes, value));
             }
-            _ => {
-                self.failures.insert(key.clone(), Arc::new(cached.clone()));
-                self.failing_until.fetch_max(micros(cached.stored + cached.holds), Ordering::Relaxed);
-            }
+            _ => self.remember(key, cached),
         }
+    }
+
+    fn remember(&self, key: &ResponseKey, cached: &Cached) {
+        self.failures.insert(key.clone(), Arc::new(cached.clone()));
+        self.failing_until.fetch_max(micros(cached.stored + cached.holds), Ordering::Relaxed);
     }
 
     fn failure(&self, key: &ResponseKey, now: Duration) -> Option<Cached> {

@@ -82,6 +82,12 @@ pub struct Cache {
     pub failure_ttl: Duration,
     /// How long past its TTL a response may stand in for one that cannot be had (RFC 8767); zero: not at all.
     pub serve_stale: Duration,
+    /// How long a client waits for a fresh answer while a stale one is at hand (RFC 8767 §5).
+    pub stale_after: Duration,
+    /// Whether what is asked for in the last tenth of its time is fetched anew at once.
+    pub prefetch: bool,
+    /// Where the response cache is written at a stop and read from at a start.
+    pub snapshot: Option<PathBuf>,
 }
 
 /// `[query-log]`

@@ -59,6 +59,9 @@ shape! {
         optional "max-negative-ttl" max_negative_ttl: String = r#"max-negative-ttl = "60s""#;
         optional "failure-ttl" failure_ttl: String = r#"failure-ttl = "2s""#;
         optional "serve-stale" serve_stale: String = r#"serve-stale = "1h""#;
+        optional "stale-after" stale_after: String = r#"stale-after = "1800ms""#;
+        optional "prefetch" prefetch: bool = "prefetch = true";
+        optional "snapshot" snapshot: String = r#"snapshot = "/var/cache/kakehashi/responses""#;
     }
 }
 

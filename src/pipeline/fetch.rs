@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::step::{InHand, Means, Patience, Wanted};
 use super::walk::{Question, Trace};
-use super::{Snapshot, Worker};
+use super::{Keeping, Snapshot, Worker};
 use crate::cache::{Cached, Flight, ResponseKey};
 use crate::exchange::Ask;
 use crate::query::{Failure, Response, Source};
@@ -41,13 +41,8 @@ pub(super) async fn fetch(
     if let Some(InHand { cached, .. }) = means.in_hand.iter().find(|fetched| fetched.key == key) {
         return as_of(means.now.monotonic, cached.clone(), source, trace);
     }
-    if means.patience == Patience::None {
-        let now = means.now.monotonic;
-        let Some(cached) = shared.responses.get(&key, now) else {
-            return Err(Wanted { route, name: name.clone(), key });
-        };
-        shared.responses.count_hit();
-        return as_of(now, cached, Source::ResponseCache, trace);
+    if means.patience != Patience::Wait {
+        return at_hand(worker, snapshot, route, name, key, means, trace);
     }
     let now = worker.now().monotonic;
     for _ in 0..TAKE_OVERS {
@@ -63,8 +58,7 @@ pub(super) async fn fetch(
                 let (outcome, server) =
                     ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
                 let now = worker.now().monotonic;
-                let cached = capped(outcome, server, &spec.caps, now);
-                shared.responses.put(&key, &cached);
+                let cached = conclude(worker, snapshot, &key, (outcome, server), &spec.caps, now);
                 lead.land(&cached);
                 return as_of(now, cached, source, trace);
             }
@@ -77,6 +71,60 @@ pub(super) async fn fetch(
         }
     }
     Ok(Err((Failure::Internal, Vec::new())))
+}
+
+/// What can be said without waiting.
+fn at_hand(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    route: u32,
+    name: &Name,
+    key: ResponseKey,
+    means: Means<'_>,
+    trace: &mut Trace,
+) -> Result<Outcome, Wanted> {
+    let (spec, responses, now) = (snapshot.table.route(route), &worker.shared.responses, means.now.monotonic);
+    let found = responses.get(&key, now);
+    let is_good = |cached: &Cached| means.patience != Patience::Refresh || !cached.is_ending(now);
+    if let Some(cached) = found.filter(is_good) {
+        if means.patience == Patience::None {
+            responses.count_hit();
+        }
+        return Ok(as_of(now, snapshot, spec.target, cached, Source::ResponseCache, trace));
+    }
+    let wanted = Wanted { route, name: name.clone(), key };
+    let Keeping { serve_stale, stale_after, .. } = snapshot.keeping;
+    if stale_after.is_zero()
+        && means.patience == Patience::None
+        && let Some(stale) = responses.stand_in(&wanted.key, now, serve_stale, spec.caps.failure_ttl)
+    {
+        // The client is not kept waiting; what it wanted is fetched for the next.
+        *worker.stood_in_for.borrow_mut() = Some(wanted);
+        return Ok(as_of(now, snapshot, spec.target, stale, Source::ResponseCache, trace));
+    }
+    Err(wanted)
+}
+
+/// Keeps what a source said. Where it has no answer, one that it gave before stands in (RFC 8767).
+pub(super) fn conclude(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    key: &ResponseKey,
+    (outcome, server): (Outcome, Option<SocketAddr>),
+    caps: &Caps,
+    now: Duration,
+) -> Cached {
+    let responses = &worker.shared.responses;
+    let cached = capped(outcome, server, caps, now);
+    let longest = snapshot.keeping.serve_stale;
+    if cached.is_failure()
+        && !longest.is_zero()
+        && let Some(stale) = responses.stand_in(key, now, longest, caps.failure_ttl)
+    {
+        return stale;
+    }
+    responses.put(key, &cached);
+    cached
 }
 
 /// AD is always asked for, so that one cached response serves those who want to know and those who do not.
@@ -124,7 +172,7 @@ pub(super) fn said(group: &Group, outcome: Result<Answered, Failed>) -> (Outcome
 }
 
 /// Caps what a source said to what its route allows, and decides how long it holds.
-pub(super) fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Duration) -> Cached {
+fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Duration) -> Cached {
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     let mut outcome = outcome;
     let holds = match &mut outcome {
@@ -157,7 +205,7 @@ fn as_of(
     source: Source,
     trace: &mut Trace,
 ) -> Outcome {
-    trace.source = source;
+    trace.source = if is_stale(&cached.outcome) { Source::Stale } else { source };
     trace.server = match (target, cached.server) {
         (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
         _ => None,
@@ -174,6 +222,10 @@ fn as_of(
         Err(_) => {}
     }
     outcome
+}
+
+fn is_stale(outcome: &Outcome) -> bool {
+    outcome.as_ref().is_ok_and(Response::is_stale)
 }
 
 fn server_number(snapshot: &Snapshot, group: u32, address: SocketAddr) -> Option<u32> {

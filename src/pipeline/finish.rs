@@ -214,7 +214,8 @@ fn turn(response: &Response) -> Option<Turn> {
 fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>, wire: &[u8]) {
     let Walked { response, trace } = walked;
     // Most names are asked once. What is asked a second time is found among the responses, and kept then.
-    if matches!(trace.source, Source::Forward | Source::Recurse) {
+    // What stands in for something better is asked for again each time.
+    if matches!(trace.source, Source::Forward | Source::Recurse) || response.is_stale() {
         return;
     }
     // A zone says NXDOMAIN as fast as a cache would, and random names would push out what is asked again.

@@ -10,8 +10,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio::task::spawn_local;
+
 use super::Worker;
-use super::fetch::{Outcome, ask_for, capped, said};
+use super::fetch::{Outcome, ask_for, conclude, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
 use super::walk::Question;
@@ -54,12 +56,18 @@ pub(super) struct Pending {
 
 /// A query, and what was fetched for it so far.
 struct Trip {
-    /// What its sender is known by.
-    ticket: usize,
+    /// What its sender is known by; nobody waits for what is fetched anew.
+    ticket: Option<usize>,
     packet: Box<[u8]>,
     path: Path,
     now: Now,
     in_hand: Vec<InHand>,
+}
+
+impl Trip {
+    fn of_nobody(path: Path, now: Now) -> Trip {
+        Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new() }
+    }
 }
 
 /// What it waits for.
@@ -75,7 +83,13 @@ impl Worker {
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
         let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
-        let trip = Trip { ticket, packet: packet.into(), path: *path, now, in_hand: Vec::with_capacity(1) };
+        let trip = Trip {
+            ticket: Some(ticket),
+            packet: packet.into(),
+            path: *path,
+            now,
+            in_hand: Vec::with_capacity(1),
+        };
         match self.launch(trip, &Question::of(&request), wanted, now) {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
@@ -85,6 +99,11 @@ impl Worker {
     /// Waits until there is something to take.
     pub async fn landed(&self) {
         self.exchange.landed().await;
+    }
+
+    /// How many responses are waited for in the lane.
+    pub fn in_lane(&self) -> usize {
+        self.pending.borrow().len()
     }
 
     /// What became of the next query of which there is news, by its ticket; its reply is written into `out`.
@@ -100,15 +119,47 @@ impl Worker {
                 Ok((answered, server)) => {
                     trip.in_hand.push(self.keep(leg, (Ok(answered.response), Some(server)), now));
                 }
-                Err(unsettled) => {
-                    let later = Rc::clone(self).go_on(trip, leg, unsettled);
-                    return Some((ticket, Landing::Later(Box::pin(later))));
-                }
+                Err(unsettled) => match (self.stand_in(&trip, &leg, now), ticket) {
+                    (Some(stale), _) => {
+                        trip.in_hand.push(stale);
+                        // Who waited has waited long enough; the source is still listened to, for the next.
+                        let nobodys = Trip::of_nobody(trip.path, trip.now);
+                        spawn_local(Rc::clone(self).go_on(nobodys, leg, unsettled));
+                    }
+                    (None, Some(ticket)) => {
+                        let later = Rc::clone(self).go_on(trip, leg, unsettled);
+                        return Some((ticket, Landing::Later(Box::pin(later))));
+                    }
+                    (None, None) => {
+                        spawn_local(Rc::clone(self).go_on(trip, leg, unsettled));
+                        continue;
+                    }
+                },
             }
+            let Some(ticket) = ticket else { continue };
             if let Some(landing) = self.arrive(trip, now, out) {
                 return Some((ticket, landing));
             }
         }
+    }
+
+    /// Fetches something that nobody waits for.
+    pub(super) fn refetch(&self, asked: &Asked<'_>, wanted: Wanted) {
+        let trip = Trip::of_nobody(*asked.path, asked.now);
+        // If it cannot be sent now, the next who asks sends it.
+        let _ = self.launch(trip, &Question::of(asked.request), wanted, asked.now);
+    }
+
+    /// What may stand in for the response, if its client has waited long enough.
+    fn stand_in(&self, trip: &Trip, leg: &Leg, now: Now) -> Option<InHand> {
+        let keeping = self.snapshot().keeping;
+        let waited = now.monotonic.saturating_sub(trip.now.monotonic);
+        if trip.ticket.is_none() || waited < keeping.stale_after {
+            return None;
+        }
+        let (key, responses) = (leg.wanted.key.clone(), &self.shared.responses);
+        let cached = responses.stand_in(&key, now.monotonic, keeping.serve_stale, leg.caps.failure_ttl)?;
+        Some(InHand { key, cached })
     }
 
     fn launch(&self, trip: Trip, question: &Question, wanted: Wanted, now: Now) -> Result<(), Trip> {
@@ -121,7 +172,7 @@ impl Worker {
         let shared = &self.shared;
         let Flight::Lead(lead) = shared.flights.join(&wanted.key) else { return Err(trip) };
         // What was not known a moment ago may have landed at another worker.
-        if shared.responses.knows(&wanted.key, now.monotonic) {
+        if trip.ticket.is_some() && shared.responses.knows(&wanted.key, now.monotonic) {
             return Err(trip);
         }
         let ask = ask_for(&spec.domain, &wanted.name, question);
@@ -139,8 +190,8 @@ impl Worker {
 
     /// Keeps what a source said, and gives it to all who wait for it.
     fn keep(&self, leg: Leg, (outcome, server): (Outcome, Option<SocketAddr>), now: Now) -> InHand {
-        let cached = capped(outcome, server, &leg.caps, now.monotonic);
-        self.shared.responses.put(&leg.wanted.key, &cached);
+        let (key, snapshot) = (&leg.wanted.key, self.snapshot());
+        let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
         self.shared.flights.take_up(leg.held).land(&cached);
         InHand { key: leg.wanted.key, cached }
     }
@@ -171,10 +222,11 @@ impl Worker {
         // Set free if this task is ended.
         let lead = shared.flights.take_up(held);
         let group = Arc::clone(unsettled.group());
-        let (outcome, server) = said(&group, unsettled.go_on(&ask, &self.exchange).await);
-        let cached = capped(outcome, server, &caps, self.now().monotonic);
-        shared.responses.put(&wanted.key, &cached);
+        let said = said(&group, unsettled.go_on(&ask, &self.exchange).await);
+        let snapshot = Arc::clone(&*self.snapshot());
+        let cached = conclude(&self, &snapshot, &wanted.key, said, &caps, self.now().monotonic);
         lead.land(&cached);
+        trip.ticket?;
         trip.in_hand.push(InHand { key: wanted.key, cached });
         self.resolve_trip(trip).await
     }

@@ -14,5 +14,5 @@ mod walk;
 mod worker;
 
 pub use lane::{Begin, Landing};
-pub use snapshot::{Shared, Snapshot};
+pub use snapshot::{Keeping, Prefetch, Shared, Snapshot};
 pub use worker::{Admit, Clock, Outfit, Worker};

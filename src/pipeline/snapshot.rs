@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -26,10 +27,32 @@ pub struct Snapshot {
     pub recursor: Option<Arc<Recursor>>,
     /// What the numbers are called.
     pub directory: Arc<Directory>,
+    /// What is done beyond the TTLs of what is cached.
+    pub keeping: Keeping,
     /// How we name ourselves (NSID, id.server).
     pub node: Box<[u8]>,
     /// The UDP payload size that we offer and keep to.
     pub udp_payload: u16,
+}
+
+/// What is done beyond the TTLs of what is cached, and before their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// How long past its time an answer may stand in for one that cannot be had (RFC 8767); zero: not at all.
+    pub serve_stale: Duration,
+    /// How long a client waits for an answer while there is one that may stand in.
+    pub stale_after: Duration,
+    /// Whether what is asked for in the last tenth of its time is fetched anew at once.
+    pub prefetch: Prefetch,
+}
+
+/// Whether there is prefetching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefetch {
+    /// There is.
+    On,
+    /// There is not.
+    Off,
 }
 
 /// What all workers share.

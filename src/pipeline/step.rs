@@ -21,6 +21,8 @@ const ANY_TTL: u32 = 300;
 pub(super) enum Patience {
     /// It may not: inside a batch.
     None,
+    /// It may not, and what ends soon is wanted as if it were not there.
+    Refresh,
     /// It may.
     Wait,
 }

@@ -11,10 +11,10 @@ use slab::Slab;
 
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
-use super::snapshot::{Shared, Snapshot};
+use super::snapshot::{Prefetch, Shared, Snapshot};
 use super::step::{InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
-use crate::cache::answer::{self, Key};
+use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
 use crate::exchange::Exchange;
 use crate::observe::Recorder;
@@ -46,6 +46,8 @@ pub struct Worker {
     pub(super) scratch: RefCell<Vec<u16>>,
     /// What the query that was admitted last has to wait for.
     pub(super) wanted: RefCell<Option<Wanted>>,
+    /// What something stood in for, in the walk at hand.
+    pub(super) stood_in_for: RefCell<Option<Wanted>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
     snapshot: RefCell<Arc<Snapshot>>,
@@ -84,6 +86,7 @@ impl Worker {
             answers: RefCell::new(AnswerCache::new(answer_size)),
             scratch: RefCell::new(Vec::with_capacity(64)),
             wanted: RefCell::default(),
+            stood_in_for: RefCell::default(),
             pending: RefCell::default(),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
@@ -154,6 +157,9 @@ impl Worker {
             Poll::Ready(Ok(Err(failed))) => finish::failure(self, asked, &failed, out),
             Poll::Ready(Err(wanted)) => return Err(wanted),
             Poll::Pending => unreachable!("a walk without patience does not wait"),
+        }
+        if let Some(wanted) = self.stood_in_for.take() {
+            self.refetch(asked, wanted);
         }
         Ok(())
     }
@@ -247,6 +253,17 @@ impl Worker {
         self.turns.replace(self.turns.get().wrapping_add(1))
     }
 
+    /// Fetches anew what makes an answer that ends soon.
+    #[cold]
+    fn prefetch(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32) {
+        let question = Question::of(asked.request);
+        let means = Means { patience: Patience::Refresh, now: asked.now, in_hand: &[] };
+        let walked = pin!(walk(self, snapshot, view, &question, means));
+        if let Poll::Ready(Err(wanted)) = walked.poll(&mut Context::from_waker(Waker::noop())) {
+            self.refetch(asked, wanted);
+        }
+    }
+
     fn cached(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32, out: &mut Vec<u8>) -> bool {
         let request = asked.request;
         let Some(bits) = finish::cache_bits(request) else { return false };
@@ -257,10 +274,13 @@ impl Worker {
             question: request.question(),
             limit: finish::limit(request, asked.path, snapshot.udp_payload),
         };
-        let Some(origin) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else {
+        let Some(found) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else {
             return false;
         };
-        finish::record_cached(self, asked, &origin, out);
+        finish::record_cached(self, asked, &found.origin, out);
+        if found.end == End::Near && snapshot.keeping.prefetch == Prefetch::On {
+            self.prefetch(snapshot, asked, view);
+        }
         true
     }
 }

@@ -9,6 +9,8 @@ pub enum Source {
     AnswerCache,
     /// What a source said before.
     ResponseCache,
+    /// What a source said before, past its time, as the source does not answer (RFC 8767).
+    Stale,
     /// A zone of ours.
     Zone,
     /// An upstream server.
@@ -21,9 +23,10 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of their numbers.
-    pub const ALL: [Source; 6] = [
+    pub const ALL: [Source; 7] = [
         Source::AnswerCache,
         Source::ResponseCache,
+        Source::Stale,
         Source::Zone,
         Source::Forward,
         Source::Recurse,
@@ -35,6 +38,7 @@ impl Source {
         match self {
             Source::AnswerCache => "answer-cache",
             Source::ResponseCache => "response-cache",
+            Source::Stale => "stale",
             Source::Zone => "zone",
             Source::Forward => "forward",
             Source::Recurse => "recurse",

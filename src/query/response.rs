@@ -104,6 +104,11 @@ impl Response {
         self.authority.iter().find_map(|record| record.soa_negative_ttl())
     }
 
+    /// Whether it stands in for a response that could not be had (RFC 8767).
+    pub fn is_stale(&self) -> bool {
+        self.ede.iter().any(|ede| matches!(ede.code, Ede::STALE | Ede::STALE_NXDOMAIN))
+    }
+
     /// How many bytes its records take.
     pub fn byte_len(&self) -> usize {
         self.answer.byte_len() + self.authority.byte_len() + self.additional.byte_len()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{self, Config, Diagnostic};
-use crate::pipeline::Snapshot;
+use crate::pipeline::{Keeping, Prefetch, Snapshot};
 use crate::query::Directory;
 use crate::query::directory::{NetworkName, ServerName};
 use crate::recurse::Recursor;
@@ -105,6 +105,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         recursor: inventory.recursor.clone(),
         directory: Arc::new(directory),
         node: node.into_bytes().into(),
+        keeping: keeping(&config.cache),
         udp_payload: config.listen.udp_payload,
     };
     Ok(Built { snapshot, inventory, warnings })
@@ -238,6 +239,14 @@ fn comparable(upstream: &config::Upstream) -> impl std::fmt::Debug {
         health_check: _,
     } = upstream;
     (name.clone(), servers.clone(), backups.clone(), *source_v4, *source_v6)
+}
+
+fn keeping(cache: &config::Cache) -> Keeping {
+    Keeping {
+        serve_stale: cache.serve_stale,
+        stale_after: cache.stale_after,
+        prefetch: if cache.prefetch { Prefetch::On } else { Prefetch::Off },
+    }
 }
 
 /// 128 bits of what shapes a route's answers. Equal definitions give equal numbers in every process, so that what is

@@ -56,6 +56,17 @@ impl Street {
         })
     }
 
+    /// Waits for what is fetched although nobody waits for it.
+    pub fn settle(&self) {
+        let worker = Rc::clone(&self.worker);
+        self.block_on(async move {
+            while worker.in_lane() > 0 {
+                worker.landed().await;
+                while worker.take_landed(&mut Vec::new()).is_some() {}
+            }
+        });
+    }
+
     /// Puts another configuration in force, as a reload does.
     ///
     /// # Panics

@@ -35,6 +35,7 @@ enum Line {
 /// An upstream server.
 pub struct StandIn {
     pub address: SocketAddr,
+    script: Arc<Mutex<Script>>,
     asked: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -44,7 +45,7 @@ impl StandIn {
     /// Begins to serve what the script says: `NAME TTL TYPE DATA`, `NAME CODE n`, `NAME SILENT`, `NAME LAME`,
     /// `NAME EDE count length`. Negatives carry an SOA with TTL and MINIMUM 3600, or `soa SECONDS`.
     pub fn start(script: &str) -> StandIn {
-        let script = Arc::new(Script::read(script));
+        let script = Arc::new(Mutex::new(Script::read(script)));
         let (udp, tcp) = sockets();
         let address = udp.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -55,14 +56,14 @@ impl StandIn {
                 let mut buffer = [0; 4096];
                 while !stop.load(Ordering::Relaxed) {
                     let Ok((length, from)) = udp.recv_from(&mut buffer) else { continue };
-                    if let Some(reply) = script.answer(&buffer[..length], 1232, &asked) {
+                    if let Some(reply) = script.lock().unwrap().answer(&buffer[..length], 1232, &asked) {
                         let _ = udp.send_to(&reply, from);
                     }
                 }
             })
         };
         let by_tcp = {
-            let (asked, stop) = (asked.clone(), stop.clone());
+            let (script, asked, stop) = (script.clone(), asked.clone(), stop.clone());
             std::thread::spawn(move || {
                 while let Ok((mut stream, _)) = tcp.accept() {
                     if stop.load(Ordering::Relaxed) {
@@ -74,7 +75,7 @@ impl StandIn {
                     }
                     let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
                     if stream.read_exact(&mut query).is_ok()
-                        && let Some(reply) = script.answer(&query, 65535, &asked)
+                        && let Some(reply) = script.lock().unwrap().answer(&query, 65535, &asked)
                     {
                         let framed = [&(reply.len() as u16).to_be_bytes()[..], &reply].concat();
                         let _ = stream.write_all(&framed);
@@ -82,7 +83,12 @@ impl StandIn {
                 }
             })
         };
-        StandIn { address, asked, stop, threads: vec![by_udp, by_tcp] }
+        StandIn { address, script, asked, stop, threads: vec![by_udp, by_tcp] }
+    }
+
+    /// From now on it says what this script says.
+    pub fn rewrite(&self, script: &str) {
+        *self.script.lock().unwrap() = Script::read(script);
     }
 
     /// What it was asked since the last time, as `name TYPE`.

@@ -114,12 +114,26 @@ pub(super) fn cache(given: Given<CacheSpec>, faults: &mut Faults<'_>) -> Cache {
         max_ttl: Duration::from_secs(300),
         max_negative_ttl: Duration::from_secs(60),
         failure_ttl: Duration::from_secs(2),
-        serve_stale: Duration::ZERO,
+        serve_stale: HOUR,
+        // RFC 8767 §5 recommends it.
+        stale_after: Duration::from_millis(1_800),
+        prefetch: true,
+        snapshot: None,
     };
     let Some(Placed { value: Single(spec), .. }) = given else {
         return cache;
     };
-    let CacheSpec { size, answer_size, max_ttl, max_negative_ttl, failure_ttl, serve_stale } = spec;
+    let CacheSpec {
+        size,
+        answer_size,
+        max_ttl,
+        max_negative_ttl,
+        failure_ttl,
+        serve_stale,
+        stale_after,
+        prefetch,
+        snapshot,
+    } = spec;
     set(&mut cache.size, faults.size(size, &Limits::of("size", 64 * KIB, TIB)));
     set(&mut cache.answer_size, faults.size(answer_size, &Limits::of("answer-size", 64 * KIB, TIB)));
     set(&mut cache.max_ttl, max_ttl_of(max_ttl, faults));
@@ -133,6 +147,10 @@ pub(super) fn cache(given: Given<CacheSpec>, faults: &mut Faults<'_>) -> Cache {
             faults.duration(given, &limits).unwrap_or(cache.serve_stale)
         }
     };
+    let patience = Limits::of("stale-after", Duration::ZERO, 60 * SECOND);
+    set(&mut cache.stale_after, faults.duration(stale_after, &patience));
+    set(&mut cache.prefetch, prefetch.map(|given| given.value));
+    cache.snapshot = snapshot.map(|given| path_of(&given));
     cache
 }
 
