@@ -16,7 +16,7 @@ pub const PORT: u16 = 5300;
 pub enum Server {
     /// recvmmsg, sendmmsg, and nothing else.
     Echo,
-    /// The same, asleep in epoll.
+    /// epoll, one recv, one send.
     EchoEpoll,
     /// Ours.
     Kakehashi,
