@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use datagram::{BATCH, Batch, Datagram, enlarge};
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
 
@@ -82,7 +83,11 @@ fn echo_by_epoll(socket: &UdpSocket) -> io::Result<std::convert::Infallible> {
     epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
     let mut query = [0; 2048];
     loop {
-        epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE)?;
+        // A tracer that attaches interrupts the wait.
+        match epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            waited => waited?,
+        };
         let (length, peer) = socket.recv_from(&mut query)?;
         query[2] |= RESPONSE;
         socket.send_to(&query[..length], peer)?;

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::ours::{Shape, zone};
+use super::process::on_path;
 use super::question::{ZONE, digits};
 
 /// Port of the authority that everyone forwards to.
@@ -43,6 +44,8 @@ pub enum Role {
     Logger,
     /// Forward and cache for a hundred networks that each see something else.
     Views,
+    /// Forward and cache among 5,000 networks and 100,000 routes.
+    Large,
     /// Answer for a zone of its own.
     Authority,
 }
@@ -68,6 +71,11 @@ impl Server {
         Server::Recursor,
         Server::Nsd,
     ];
+
+    /// Whether the others have this role too.
+    fn compares(role: Role) -> bool {
+        !matches!(role, Role::Views | Role::Large)
+    }
 
     /// As tables name it.
     pub fn name(self) -> &'static str {
@@ -97,6 +105,11 @@ impl Server {
         }
     }
 
+    /// Whether it can be measured here.
+    pub fn is_installed(self) -> bool {
+        self.program().is_none_or(|(program, _)| on_path(program))
+    }
+
     /// How to run it in a role; `None` if it has no such role.
     pub fn launch(self, role: Role) -> Option<Launch> {
         let address = format!("127.0.0.1:{PORT}");
@@ -113,10 +126,10 @@ impl Server {
                 &["dnsdist", "--supervised", "--disable-syslog", "-C", "dnsdist.conf"],
                 vec![("dnsdist.conf", dnsdist(role))],
             ),
-            (Server::Unbound, role) if role != Role::Views => {
+            (Server::Unbound, role) if Server::compares(role) => {
                 run(&["unbound", "-d", "-c", "unbound.conf"], vec![("unbound.conf", unbound(role))])
             }
-            (Server::Named, role) if role != Role::Views => run(
+            (Server::Named, role) if Server::compares(role) => run(
                 // A copy of the program: AppArmor confines /usr/sbin/named to /etc/bind where it is enabled.
                 &["./named", "-f", "-4", "-n", "1", "-c", "named.conf"],
                 vec![("named.conf", named(role)), ("local.zone", zone(ZONE))],
