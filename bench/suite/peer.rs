@@ -159,6 +159,7 @@ fn dnsdist(role: Role) -> String {
 setACL("127.0.0.0/8")
 setSecurityPollSuffix("")
 setUDPMultipleMessagesVectorSize(64)
+setUDPSocketBufferSizes(4194304, 4194304)
 setMaxUDPOutstanding(65535)
 setMaxTCPClientThreads(1)
 newServer({{address = "127.0.0.1:{AUTHORITY}", checkName = "h.bench.example.", sockets = 16, maxInFlight = 100}})

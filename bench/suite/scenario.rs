@@ -142,7 +142,7 @@ impl Scenario {
     }
 
     /// Asks a server over UDP.
-    pub fn load(self, running: &Running, pace: Pace, until: Until) -> io::Result<Outcome> {
+    pub fn load(self, running: &Running, pace: Pace, until: Until<'_>) -> io::Result<Outcome> {
         let mut questions = self.questions();
         let clients = if self.role() == Role::Views { Clients::Networks(VIEWS) } else { Clients::One };
         load::run(running.address, clients, &mut questions, pace, until)
@@ -199,11 +199,11 @@ pub fn measure(running: &Running, server: &str, scenario: Scenario, length: Dura
     let log = running.folder.join("query.log");
     let lines_before = lines_once_quiet(&log);
     let (before, read_before) = (running.process.usage(), datagrams_read());
-    let by_udp = || scenario.load(running, scenario.pace(), Until::Elapsed(length));
+    let by_udp = |until: Until<'_>| scenario.load(running, scenario.pace(), until);
     let outcome = match scenario {
         Scenario::Tcp => stream::run(running.address, &mut scenario.questions(), length)?,
-        Scenario::Reload => reload::during(running, by_udp)?,
-        _ => by_udp()?,
+        Scenario::Reload => reload::during(running, length, by_udp)?,
+        _ => by_udp(Until::Elapsed(length))?,
     };
     let lines = lines_once_quiet(&log) - lines_before;
     let (after, read_after) = (running.process.usage(), datagrams_read());
