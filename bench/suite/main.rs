@@ -31,7 +31,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use curve::Detail;
-use peer::{Role, Server};
+use peer::{OTHER, Role, Server};
 use results::{Count, Results};
 use scenario::Scenario;
 use stand::Stand;
@@ -57,6 +57,9 @@ struct Arguments {
     /// No cost curves.
     #[arg(long)]
     no_curves: bool,
+    /// Another build of kakehashi, measured in turns with this one.
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Nothing but this.
     #[arg(long)]
     just: Option<Just>,
@@ -88,6 +91,9 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
     let seconds = arguments.seconds.unwrap_or(if arguments.quick { 1.0 } else { 4.0 });
     let length = Duration::from_secs_f64(seconds);
+    if let Some(other) = &arguments.against {
+        let _ = OTHER.set(other.canonicalize()?);
+    }
     let servers = wanted_servers(arguments);
     let mut results = Results { about: about(&servers, rounds, seconds), ..Results::default() };
     let mut stand = Stand::open()?;
@@ -208,7 +214,10 @@ fn wanted_servers(arguments: &Arguments) -> Vec<Server> {
     let slow = [Server::Named, Server::Kresd, Server::Recursor];
     Server::ALL
         .into_iter()
-        .filter(|server| named(&arguments.servers, server.name()))
+        .filter(|server| match server {
+            Server::Other => arguments.against.is_some(),
+            _ => named(&arguments.servers, server.name()),
+        })
         .filter(|server| !(arguments.quick && arguments.servers.is_empty() && slow.contains(server)))
         .filter(|server| {
             let there = server.is_installed();

@@ -2,6 +2,8 @@
 //! DNSSEC, no log but in LOG, large socket buffers. Whoever knows a better configuration for one of them is asked to say so.
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::ours::{Shape, zone};
 use super::process::on_path;
@@ -12,6 +14,9 @@ pub const AUTHORITY: u16 = 5353;
 /// Port of the server that is measured.
 pub const PORT: u16 = 5300;
 
+/// The other build of ours that is to be measured beside this one.
+pub static OTHER: OnceLock<PathBuf> = OnceLock::new();
+
 /// A server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
@@ -21,6 +26,8 @@ pub enum Server {
     EchoEpoll,
     /// Ours.
     Kakehashi,
+    /// Ours, of another build or commit.
+    Other,
     /// dnsdist, from PowerDNS.
     Dnsdist,
     /// Unbound, from NLnet Labs.
@@ -60,10 +67,11 @@ pub struct Launch {
 
 impl Server {
     /// All, the limit and ours first.
-    pub const ALL: [Server; 9] = [
+    pub const ALL: [Server; 10] = [
         Server::Echo,
         Server::EchoEpoll,
         Server::Kakehashi,
+        Server::Other,
         Server::Dnsdist,
         Server::Unbound,
         Server::Named,
@@ -83,6 +91,7 @@ impl Server {
             Server::Echo => "echo",
             Server::EchoEpoll => "echo, epoll",
             Server::Kakehashi => "Kakehashi",
+            Server::Other => "Kakehashi, other",
             Server::Dnsdist => "dnsdist",
             Server::Unbound => "Unbound",
             Server::Named => "BIND",
@@ -95,7 +104,7 @@ impl Server {
     /// The program, and the word that makes it say its version; none for those built here.
     pub fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Server::Echo | Server::EchoEpoll | Server::Kakehashi => None,
+            Server::Echo | Server::EchoEpoll | Server::Kakehashi | Server::Other => None,
             Server::Dnsdist => Some(("dnsdist", "--version")),
             Server::Unbound => Some(("unbound", "-V")),
             Server::Named => Some(("named", "-v")),
@@ -122,6 +131,11 @@ impl Server {
             }
             (Server::EchoEpoll, Role::Forwarder) => run(&["@/examples/echo", &address, "epoll"], vec![]),
             (Server::Kakehashi, role) => Some(Shape::of(role).launch()),
+            (Server::Other, role) => {
+                let mut launch = Shape::of(role).launch();
+                launch.command[0] = OTHER.get()?.display().to_string();
+                Some(launch)
+            }
             (Server::Dnsdist, Role::Forwarder | Role::Logger) => run(
                 &["dnsdist", "--supervised", "--disable-syslog", "-C", "dnsdist.conf"],
                 vec![("dnsdist.conf", dnsdist(role))],
