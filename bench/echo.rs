@@ -2,7 +2,7 @@
 //! go below it; `bench/run` takes it beside the others. And, as a stand-in, the authority that everyone forwards to.
 //!
 //! `echo ADDRESS:PORT bare`      recvmmsg that waits, sendmmsg
-//! `echo ADDRESS:PORT epoll`     the same, but asleep in epoll between batches, as servers with more than one socket are
+//! `echo ADDRESS:PORT epoll`     asleep in epoll, as servers with more than one socket are; one recv and one send a wake-up
 //! `echo ADDRESS:PORT authority` an address for every name, NXDOMAIN for those that begin with `x`
 
 #[path = "datagram.rs"]
@@ -15,9 +15,12 @@ use std::process::ExitCode;
 use std::thread;
 
 use datagram::{BATCH, Batch, Datagram, enlarge};
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
 
+/// The bit QR, in the header's third octet.
+const RESPONSE: u8 = 0x80;
 /// An answer to the question at offset 12: A, IN, TTL 3600, 192.0.2.1.
 const ADDRESS: [u8; 16] = [0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 192, 0, 2, 1];
 /// An OPT record without options that offers 1232 octets.
@@ -54,26 +57,40 @@ fn serve(address: &str, manner: Manner) -> io::Result<std::convert::Infallible> 
         let listener = TcpListener::bind(address)?;
         thread::spawn(move || serve_streams(&listener));
     }
-    let epoll = Epoll::new(EpollCreateFlags::empty())?;
-    epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+    match manner {
+        Manner::Epoll => echo_by_epoll(&socket),
+        Manner::Bare => answer_in_batches(&socket, |datagram| datagram.bytes[2] |= RESPONSE),
+        Manner::Authority => answer_in_batches(&socket, answer),
+    }
+}
+
+fn answer_in_batches(
+    socket: &UdpSocket,
+    answer: impl Fn(&mut Datagram),
+) -> io::Result<std::convert::Infallible> {
     let mut batch = Batch::new();
     let mut sending = MultiHeaders::preallocate(BATCH, None);
     loop {
-        let flags = match manner {
-            Manner::Epoll => {
-                epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE)?;
-                MsgFlags::MSG_DONTWAIT
-            }
-            Manner::Bare | Manner::Authority => MsgFlags::MSG_WAITFORONE,
+        let arrived = batch.receive(socket, MsgFlags::MSG_WAITFORONE)?;
+        arrived.iter_mut().for_each(&answer);
+        send_back(socket, &mut sending, arrived)?;
+    }
+}
+
+/// The least that a server driven by epoll does for a query that comes alone.
+fn echo_by_epoll(socket: &UdpSocket) -> io::Result<std::convert::Infallible> {
+    let epoll = Epoll::new(EpollCreateFlags::empty())?;
+    epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+    let mut query = [0; 2048];
+    loop {
+        // A tracer that attaches interrupts the wait.
+        match epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            waited => waited?,
         };
-        let arrived = batch.receive(&socket, flags)?;
-        for datagram in arrived.iter_mut() {
-            match manner {
-                Manner::Authority => answer(datagram),
-                Manner::Bare | Manner::Epoll => datagram.bytes[2] |= 0x80,
-            }
-        }
-        send_back(&socket, &mut sending, arrived)?;
+        let (length, peer) = socket.recv_from(&mut query)?;
+        query[2] |= RESPONSE;
+        socket.send_to(&query[..length], peer)?;
     }
 }
 

@@ -11,6 +11,9 @@ pub struct Results {
     pub figures: Vec<Figure>,
     /// Every point of the cost curves.
     pub points: Vec<Point>,
+    /// What was counted rather than timed.
+    #[serde(default)]
+    pub counts: Vec<Count>,
 }
 
 /// One server under one load, once.
@@ -28,6 +31,9 @@ pub struct Figure {
     pub busy: f64,
     /// Latency in µs: median, 99 %, 99.9 %.
     pub latency: [f64; 3],
+    /// The slowest answer, in µs.
+    #[serde(default)]
+    pub slowest: f64,
     /// Resident memory afterwards, MB.
     pub resident: f64,
     /// Datagrams that were read anywhere in the network, per answer: 2 for a hit, 4 for a miss.
@@ -55,10 +61,28 @@ pub struct Point {
     pub hit: Option<f64>,
     /// CPU µs of a miss, where it was measured.
     pub miss: Option<f64>,
+    /// Latency of the hits in µs: median, 99 %, 99.9 %.
+    #[serde(default)]
+    pub latency: Option<[f64; 3]>,
     /// Resident memory afterwards, MB.
     pub resident: f64,
     /// From its start to its first answer, ms.
     pub start: f64,
+}
+
+/// System calls or instructions of one server under one load.
+#[derive(Serialize, Deserialize, Clone)]
+pub struct Count {
+    /// What was counted.
+    pub what: String,
+    /// The load.
+    pub scenario: String,
+    /// Who.
+    pub server: String,
+    /// How many for each answer.
+    pub each: f64,
+    /// Which ones, the most frequent first.
+    pub detail: String,
 }
 
 /// The middle of some numbers.

@@ -7,22 +7,34 @@ const FINE: u32 = 6;
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
+    most: u64,
 }
 
 impl Histogram {
     /// An empty one.
     pub fn new() -> Histogram {
-        Histogram { counts: vec![0; 64 << FINE], total: 0 }
+        Histogram { counts: vec![0; 64 << FINE], total: 0, most: 0 }
     }
 
     /// Counts one duration.
     pub fn add(&mut self, nanos: u64) {
         self.counts[step(nanos)] += 1;
         self.total += 1;
+        self.most = self.most.max(nanos);
+    }
+
+    /// The longest in microseconds.
+    pub fn micros_at_most(&self) -> f64 {
+        self.most as f64 / 1000.0
+    }
+
+    /// Half, 99 % and 99.9 % of all are below these microseconds.
+    pub fn quantiles(&self) -> [f64; 3] {
+        [0.5, 0.99, 0.999].map(|share| self.micros_below(share))
     }
 
     /// The duration in microseconds below which this share of all is.
-    pub fn micros_below(&self, share: f64) -> f64 {
+    fn micros_below(&self, share: f64) -> f64 {
         let wanted = (share * self.total as f64).ceil() as u64;
         let mut seen = 0;
         for (at, count) in self.counts.iter().enumerate() {

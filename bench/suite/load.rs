@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -31,11 +32,13 @@ pub enum Pace {
 
 /// How long.
 #[derive(Clone, Copy)]
-pub enum Until {
+pub enum Until<'a> {
     /// So long.
     Elapsed(Duration),
     /// So many queries.
     Sent(u64),
+    /// Somebody says that it is enough.
+    Said(&'a AtomicBool),
 }
 
 /// Whence: a network that the clients' addresses are spread over, or the ordinary one.
@@ -95,7 +98,7 @@ pub fn run(
     clients: Clients,
     questions: &mut Questions,
     pace: Pace,
-    until: Until,
+    until: Until<'_>,
 ) -> io::Result<Outcome> {
     let mut load = Load::new(server, clients, pace)?;
     let mut batch = Batch::new();
@@ -107,6 +110,7 @@ pub fn run(
         let over = match until {
             Until::Elapsed(length) => now >= length,
             Until::Sent(count) => load.outcome.sent >= count,
+            Until::Said(enough) => enough.load(Ordering::Relaxed),
         };
         let under_way = load.slots.len() - load.free.len();
         if over && (under_way == 0 || now > last_answer + LOST) {

@@ -6,13 +6,17 @@ mod datagram;
 #[path = "../results.rs"]
 mod results;
 
+mod calls;
 mod curve;
+mod goal;
 mod histogram;
+mod instructions;
 mod load;
 mod ours;
 mod peer;
 mod process;
 mod question;
+mod reload;
 mod report;
 mod scenario;
 mod stand;
@@ -27,8 +31,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use curve::Detail;
-use peer::{Role, Server};
-use results::Results;
+use peer::{OTHER, Role, Server};
+use results::{Count, Results};
 use scenario::Scenario;
 use stand::Stand;
 
@@ -53,9 +57,24 @@ struct Arguments {
     /// No cost curves.
     #[arg(long)]
     no_curves: bool,
+    /// Another build of kakehashi, measured in turns with this one.
+    #[arg(long)]
+    against: Option<PathBuf>,
+    /// Nothing but this.
+    #[arg(long)]
+    just: Option<Just>,
     /// Where to save the table: this and `.md`, this and `.json`.
     #[arg(long)]
     save: Option<PathBuf>,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Just {
+    /// System calls for each answer, by strace.
+    Calls,
+    /// Instructions for each answer, by callgrind.
+    Instructions,
 }
 
 fn main() -> ExitCode {
@@ -70,41 +89,116 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
-    let seconds = arguments.seconds.unwrap_or(if arguments.quick { 1.5 } else { 5.0 });
+    let seconds = arguments.seconds.unwrap_or(if arguments.quick { 1.0 } else { 4.0 });
     let length = Duration::from_secs_f64(seconds);
+    if let Some(other) = &arguments.against {
+        let _ = OTHER.set(other.canonicalize()?);
+    }
     let servers = wanted_servers(arguments);
-    let scenarios: Vec<Scenario> =
-        Scenario::ALL.into_iter().filter(|scenario| named(&arguments.only, scenario.name())).collect();
     let mut results = Results { about: about(&servers, rounds, seconds), ..Results::default() };
     let mut stand = Stand::open()?;
-    for round in 1..=rounds {
-        println!("round {round} of {rounds}");
-        for role in [Role::Forwarder, Role::Logger, Role::Views, Role::Authority] {
-            for server in &servers {
-                let fits = |scenario: &&Scenario| scenario.role() == role && scenario.fits(*server);
-                let loads: Vec<&Scenario> = scenarios.iter().filter(fits).collect();
-                let Some(launch) = server.launch(role).filter(|_| !loads.is_empty()) else { continue };
-                let mut running = stand.launch(&launch, role.domain())?;
-                role.warm(&mut running)?;
-                for scenario in loads {
-                    let figure = scenario::measure(&running, server.name(), *scenario, length)?;
-                    println!("{}", report::line(&figure));
-                    results.figures.push(figure);
-                }
-            }
+    if arguments.just.is_none() {
+        for round in 1..=rounds {
+            println!("round {round} of {rounds}");
+            measure_loads(arguments, &mut stand, &servers, length, &mut results)?;
         }
+        measure_sizes(arguments, &mut stand, &servers, (rounds, length), &mut results)?;
     }
-    if !arguments.no_curves {
-        let detail = if arguments.quick { Detail::Ends } else { Detail::Full };
-        let length = if arguments.quick { Duration::from_millis(700) } else { length };
-        results.points =
-            curve::measure(&mut stand, length, detail, |point| println!("{}", report::point(point)))?;
-    }
+    count(arguments, &mut stand, &servers, length, &mut results)?;
     save(arguments, &results)
 }
 
+/// Every load of every server once; the servers take turns.
+fn measure_loads(
+    arguments: &Arguments,
+    stand: &mut Stand,
+    servers: &[Server],
+    length: Duration,
+    results: &mut Results,
+) -> io::Result<()> {
+    let wanted = |scenario: &Scenario| named(&arguments.only, scenario.name());
+    for role in [Role::Forwarder, Role::Logger, Role::Views, Role::Large, Role::Authority] {
+        for server in servers {
+            let fits = |scenario: &Scenario| scenario.role() == role && scenario.fits(*server);
+            let loads: Vec<Scenario> = Scenario::ALL.into_iter().filter(wanted).filter(fits).collect();
+            let Some(launch) = server.launch(role).filter(|_| !loads.is_empty()) else { continue };
+            let mut running = match stand.launch(&launch, role.domain()) {
+                Ok(running) => running,
+                // Another version of a peer may not know our configuration of it.
+                Err(error) if server.program().is_some() => {
+                    println!("{} does not start as {role:?}, and is left out: {error}", server.name());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            role.warm(&mut running)?;
+            for scenario in loads {
+                let figure = scenario::measure(&running, server.name(), scenario, length)?;
+                println!("{}", report::line(&figure));
+                results.figures.push(figure);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Idle memory, and the cost curves.
+fn measure_sizes(
+    arguments: &Arguments,
+    stand: &mut Stand,
+    servers: &[Server],
+    (rounds, length): (u32, Duration),
+    results: &mut Results,
+) -> io::Result<()> {
+    for server in servers {
+        if let Some(point) = curve::idle(stand, *server)? {
+            println!("{}", report::point(&point));
+            results.points.push(point);
+        }
+    }
+    if !arguments.no_curves {
+        let (detail, longest) = if arguments.quick { (Detail::Ends, 500) } else { (Detail::Full, 2_500) };
+        let each = (rounds, length.min(Duration::from_millis(longest)));
+        let points = curve::measure(stand, each, detail, |point| println!("{}", report::point(point)))?;
+        results.points.extend(points);
+    }
+    Ok(())
+}
+
+/// System calls and instructions, where they are wanted.
+fn count(
+    arguments: &Arguments,
+    stand: &mut Stand,
+    servers: &[Server],
+    length: Duration,
+    results: &mut Results,
+) -> io::Result<()> {
+    let everything = !arguments.quick && !arguments.no_curves && arguments.only.is_empty();
+    let wanted = |what: Just| arguments.just.map_or(everything, |just| just == what);
+    let said = |count: &Count| println!("{}", report::count(count));
+    if wanted(Just::Calls) {
+        let nearest = [Server::EchoEpoll, Server::Kakehashi, Server::Dnsdist, Server::Unbound];
+        let servers: Vec<Server> = servers
+            .iter()
+            .copied()
+            .filter(|server| !arguments.servers.is_empty() || nearest.contains(server))
+            .collect();
+        let length = length.min(Duration::from_secs(2));
+        results.counts.extend(calls::measure(stand, &servers, length, said)?);
+    }
+    if wanted(Just::Instructions) {
+        results.counts.extend(instructions::measure(stand, said)?);
+    }
+    Ok(())
+}
+
 fn save(arguments: &Arguments, results: &Results) -> io::Result<()> {
-    let usual = if arguments.quick { "target/bench/quick" } else { "bench/results/last" };
+    let usual = match arguments.just {
+        Some(Just::Calls) => "target/bench/calls",
+        Some(Just::Instructions) => "target/bench/instructions",
+        None if arguments.quick => "target/bench/quick",
+        None => "bench/results/last",
+    };
     let path = arguments.save.as_deref().unwrap_or(Path::new(usual));
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -120,10 +214,13 @@ fn wanted_servers(arguments: &Arguments) -> Vec<Server> {
     let slow = [Server::Named, Server::Kresd, Server::Recursor];
     Server::ALL
         .into_iter()
-        .filter(|server| named(&arguments.servers, server.name()))
+        .filter(|server| match server {
+            Server::Other => arguments.against.is_some(),
+            _ => named(&arguments.servers, server.name()),
+        })
         .filter(|server| !(arguments.quick && arguments.servers.is_empty() && slow.contains(server)))
         .filter(|server| {
-            let there = server.program().is_none_or(|(program, _)| on_path(program));
+            let there = server.is_installed();
             if !there {
                 println!("{} is not installed", server.name());
             }
@@ -136,11 +233,6 @@ fn wanted_servers(arguments: &Arguments) -> Vec<Server> {
 fn named(list: &[String], name: &str) -> bool {
     let plain = |text: &str| text.to_lowercase().replace([' ', ',', '-'], "");
     list.is_empty() || list.iter().any(|word| plain(word) == plain(name))
-}
-
-fn on_path(program: &str) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default();
-    path.split(':').any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// Machine, kernel, versions.

@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::peer::{AUTHORITY, Launch, PORT, Role};
 use super::question::{ZONE, digits};
 
+/// MiB of each worker's answer cache: the default.
+pub const ANSWERS: u32 = 16;
 /// How many networks VIEWS has.
 pub const VIEWS: u8 = 100;
 
@@ -25,11 +27,14 @@ pub struct Shape {
     pub routes: u32,
     /// Names in the zone `local.example`.
     pub zone: u32,
+    /// MiB of the response cache.
+    pub cache: u32,
 }
 
 impl Shape {
     /// The least.
-    pub const PLAIN: Shape = Shape { workers: 1, log: "off", networks: 0, views: 0, routes: 0, zone: 0 };
+    pub const PLAIN: Shape =
+        Shape { workers: 1, log: "off", networks: 0, views: 0, routes: 0, zone: 0, cache: 1024 };
 
     /// As a role of the table wants it.
     pub fn of(role: Role) -> Shape {
@@ -37,6 +42,7 @@ impl Shape {
             Role::Forwarder => Shape::PLAIN,
             Role::Logger => Shape { log: "query.log", ..Shape::PLAIN },
             Role::Views => Shape { views: VIEWS, ..Shape::PLAIN },
+            Role::Large => Shape { networks: 5_000, routes: 100_000, ..Shape::PLAIN },
             Role::Authority => Shape { zone: ZONE, ..Shape::PLAIN },
         }
     }
@@ -54,13 +60,14 @@ impl Shape {
     }
 
     fn configuration(self) -> String {
-        let Shape { workers, log, networks, views, routes, zone } = self;
+        let Shape { workers, log, networks, views, routes, zone, cache } = self;
         let mut text = format!(
             r#"[listen]
 dns = ["127.0.0.1:{PORT}", "{}"]
 workers = {workers}
 [cache]
-size = "1GiB"
+size = "{cache}MiB"
+answer-size = "{ANSWERS}MiB"
 [query-log]
 to = "{log}"
 [[network]]

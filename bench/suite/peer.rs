@@ -2,8 +2,11 @@
 //! DNSSEC, no log but in LOG, large socket buffers. Whoever knows a better configuration for one of them is asked to say so.
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::ours::{Shape, zone};
+use super::process::on_path;
 use super::question::{ZONE, digits};
 
 /// Port of the authority that everyone forwards to.
@@ -11,15 +14,20 @@ pub const AUTHORITY: u16 = 5353;
 /// Port of the server that is measured.
 pub const PORT: u16 = 5300;
 
+/// The other build of ours that is to be measured beside this one.
+pub static OTHER: OnceLock<PathBuf> = OnceLock::new();
+
 /// A server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Server {
     /// recvmmsg, sendmmsg, and nothing else.
     Echo,
-    /// The same, asleep in epoll.
+    /// epoll, one recv, one send.
     EchoEpoll,
     /// Ours.
     Kakehashi,
+    /// Ours, of another build or commit.
+    Other,
     /// dnsdist, from PowerDNS.
     Dnsdist,
     /// Unbound, from NLnet Labs.
@@ -43,6 +51,8 @@ pub enum Role {
     Logger,
     /// Forward and cache for a hundred networks that each see something else.
     Views,
+    /// Forward and cache among 5,000 networks and 100,000 routes.
+    Large,
     /// Answer for a zone of its own.
     Authority,
 }
@@ -57,10 +67,11 @@ pub struct Launch {
 
 impl Server {
     /// All, the limit and ours first.
-    pub const ALL: [Server; 9] = [
+    pub const ALL: [Server; 10] = [
         Server::Echo,
         Server::EchoEpoll,
         Server::Kakehashi,
+        Server::Other,
         Server::Dnsdist,
         Server::Unbound,
         Server::Named,
@@ -69,12 +80,18 @@ impl Server {
         Server::Nsd,
     ];
 
+    /// Whether the others have this role too.
+    fn compares(role: Role) -> bool {
+        !matches!(role, Role::Views | Role::Large)
+    }
+
     /// As tables name it.
     pub fn name(self) -> &'static str {
         match self {
             Server::Echo => "echo",
             Server::EchoEpoll => "echo, epoll",
             Server::Kakehashi => "Kakehashi",
+            Server::Other => "Kakehashi, other",
             Server::Dnsdist => "dnsdist",
             Server::Unbound => "Unbound",
             Server::Named => "BIND",
@@ -87,7 +104,7 @@ impl Server {
     /// The program, and the word that makes it say its version; none for those built here.
     pub fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Server::Echo | Server::EchoEpoll | Server::Kakehashi => None,
+            Server::Echo | Server::EchoEpoll | Server::Kakehashi | Server::Other => None,
             Server::Dnsdist => Some(("dnsdist", "--version")),
             Server::Unbound => Some(("unbound", "-V")),
             Server::Named => Some(("named", "-v")),
@@ -95,6 +112,11 @@ impl Server {
             Server::Recursor => Some(("pdns_recursor", "--version")),
             Server::Nsd => Some(("nsd", "-v")),
         }
+    }
+
+    /// Whether it can be measured here.
+    pub fn is_installed(self) -> bool {
+        self.program().is_none_or(|(program, _)| on_path(program))
     }
 
     /// How to run it in a role; `None` if it has no such role.
@@ -109,14 +131,19 @@ impl Server {
             }
             (Server::EchoEpoll, Role::Forwarder) => run(&["@/examples/echo", &address, "epoll"], vec![]),
             (Server::Kakehashi, role) => Some(Shape::of(role).launch()),
+            (Server::Other, role) => {
+                let mut launch = Shape::of(role).launch();
+                launch.command[0] = OTHER.get()?.display().to_string();
+                Some(launch)
+            }
             (Server::Dnsdist, Role::Forwarder | Role::Logger) => run(
                 &["dnsdist", "--supervised", "--disable-syslog", "-C", "dnsdist.conf"],
                 vec![("dnsdist.conf", dnsdist(role))],
             ),
-            (Server::Unbound, role) if role != Role::Views => {
+            (Server::Unbound, role) if Server::compares(role) => {
                 run(&["unbound", "-d", "-c", "unbound.conf"], vec![("unbound.conf", unbound(role))])
             }
-            (Server::Named, role) if role != Role::Views => run(
+            (Server::Named, role) if Server::compares(role) => run(
                 // A copy of the program: AppArmor confines /usr/sbin/named to /etc/bind where it is enabled.
                 &["./named", "-f", "-4", "-n", "1", "-c", "named.conf"],
                 vec![("named.conf", named(role)), ("local.zone", zone(ZONE))],
@@ -146,6 +173,7 @@ fn dnsdist(role: Role) -> String {
 setACL("127.0.0.0/8")
 setSecurityPollSuffix("")
 setUDPMultipleMessagesVectorSize(64)
+setUDPSocketBufferSizes(4194304, 4194304)
 setMaxUDPOutstanding(65535)
 setMaxTCPClientThreads(1)
 newServer({{address = "127.0.0.1:{AUTHORITY}", checkName = "h.bench.example.", sockets = 16, maxInFlight = 100}})

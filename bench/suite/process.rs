@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// How long a process may take to end that was asked to; callgrind has much to write then.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
 /// A process of ours.
 pub struct Process {
     child: Child,
@@ -40,6 +43,21 @@ impl Process {
             .stderr(file)
             .spawn()?;
         Ok(Process { child })
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, which: Signal) {
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), which);
+    }
+
+    /// Waits until it ends.
+    pub fn wait(&mut self) -> io::Result<()> {
+        self.child.wait().map(|_| ())
+    }
+
+    /// It and its children.
+    pub fn family(&self) -> Vec<u32> {
+        family(self.child.id())
     }
 
     /// Whether it has ended by itself.
@@ -73,7 +91,7 @@ impl Drop for Process {
         signal(self.child.id(), Signal::SIGTERM);
         let begin = Instant::now();
         while !self.has_ended() {
-            if begin.elapsed() > Duration::from_secs(3) {
+            if begin.elapsed() > END_WITHIN {
                 signal(self.child.id(), Signal::SIGKILL);
                 let _ = self.child.wait();
                 return;
@@ -81,6 +99,12 @@ impl Drop for Process {
             thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Whether there is such a program.
+pub fn on_path(program: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    path.split(':').any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// Sends a signal to a process of ours and all below it, the youngest first.

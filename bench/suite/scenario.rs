@@ -11,6 +11,7 @@ use super::ours::{Shape, VIEWS};
 use super::peer::{Role, Server};
 use super::process::datagrams_read;
 use super::question::{Domain, Names, POPULAR, Questions, ZONE};
+use super::reload;
 use super::results::Figure;
 use super::stand::{Running, WINDOW};
 use super::stream;
@@ -28,16 +29,19 @@ pub enum Scenario {
     LogMix,
     Views,
     ViewsMany,
+    Steady,
+    Reload,
     Auth,
     NxLocal,
 }
 
-/// How fast TRICKLE is, in queries a second.
+/// How fast TRICKLE is, in queries a second, and how fast STEADY and RELOAD are.
 const TRICKLE: u64 = 20_000;
+const STEADY: u64 = 10_000;
 
 impl Scenario {
     /// All, in the order in which a server is put through those of its role: what fills caches comes last.
-    pub const ALL: [Scenario; 12] = [
+    pub const ALL: [Scenario; 14] = [
         Scenario::Hot,
         Scenario::Trickle,
         Scenario::Tcp,
@@ -48,6 +52,8 @@ impl Scenario {
         Scenario::LogMix,
         Scenario::Views,
         Scenario::ViewsMany,
+        Scenario::Steady,
+        Scenario::Reload,
         Scenario::Auth,
         Scenario::NxLocal,
     ];
@@ -65,6 +71,8 @@ impl Scenario {
             Scenario::LogMix => "LOG MIX",
             Scenario::Views => "VIEWS",
             Scenario::ViewsMany => "VIEWS 1M",
+            Scenario::Steady => "STEADY",
+            Scenario::Reload => "RELOAD",
             Scenario::Auth => "AUTH",
             Scenario::NxLocal => "NX local",
         }
@@ -83,6 +91,10 @@ impl Scenario {
             Scenario::LogMix => "MIX with the query log on",
             Scenario::Views => "100 cached names for each of 100 networks with a view of its own",
             Scenario::ViewsMany => "10,000 names for each of those: a million answers",
+            Scenario::Steady => "HOT at 10,000 q/s, with 5,000 networks and 100,000 routes",
+            Scenario::Reload => {
+                "the same, while SIGHUP after SIGHUP reloads them, server and reload on one core"
+            }
             Scenario::Auth => "a zone of 5,000 names",
             Scenario::NxLocal => "names that the zone does not have",
         }
@@ -99,6 +111,7 @@ impl Scenario {
             | Scenario::Miss => Role::Forwarder,
             Scenario::LogHot | Scenario::LogMix => Role::Logger,
             Scenario::Views | Scenario::ViewsMany => Role::Views,
+            Scenario::Steady | Scenario::Reload => Role::Large,
             Scenario::Auth | Scenario::NxLocal => Role::Authority,
         }
     }
@@ -106,8 +119,7 @@ impl Scenario {
     /// Whether it says anything about this server.
     pub fn fits(self, server: Server) -> bool {
         match server {
-            Server::Echo => self == Scenario::Hot,
-            Server::EchoEpoll => matches!(self, Scenario::Hot | Scenario::Trickle),
+            Server::Echo | Server::EchoEpoll => matches!(self, Scenario::Hot | Scenario::Trickle),
             _ => true,
         }
     }
@@ -120,11 +132,30 @@ impl Scenario {
         }
     }
 
+    /// How fast it asks.
+    pub fn pace(self) -> Pace {
+        match self {
+            Scenario::Trickle => Pace::Rate(TRICKLE),
+            Scenario::Steady | Scenario::Reload => Pace::Rate(STEADY),
+            _ => Pace::Window(WINDOW),
+        }
+    }
+
+    /// Asks a server over UDP.
+    pub fn load(self, running: &Running, pace: Pace, until: Until<'_>) -> io::Result<Outcome> {
+        let mut questions = self.questions();
+        let clients = if self.role() == Role::Views { Clients::Networks(VIEWS) } else { Clients::One };
+        load::run(running.address, clients, &mut questions, pace, until)
+    }
+
+    fn questions(self) -> Questions {
+        Questions::new(self.names(), self.role().domain())
+    }
+
     fn names(self) -> Names {
         match self {
-            Scenario::Hot | Scenario::Trickle | Scenario::Tcp | Scenario::LogHot | Scenario::ViewsMany => {
-                Names::Among(POPULAR)
-            }
+            Scenario::Hot | Scenario::Trickle | Scenario::Tcp | Scenario::LogHot => Names::Among(POPULAR),
+            Scenario::ViewsMany | Scenario::Steady | Scenario::Reload => Names::Among(POPULAR),
             Scenario::Views => Names::Among(POPULAR / u32::from(VIEWS)),
             Scenario::Auth => Names::Among(ZONE),
             Scenario::Mix | Scenario::LogMix => Names::Popular { among: POPULAR, new_percent: 15 },
@@ -143,7 +174,7 @@ impl Role {
     /// Fills the caches with what is popular.
     pub fn warm(self, running: &mut Running) -> io::Result<()> {
         let (names, clients, count) = match self {
-            Role::Forwarder | Role::Logger => (Names::Each(POPULAR), Clients::One, 2 * POPULAR),
+            Role::Forwarder | Role::Logger | Role::Large => (Names::Each(POPULAR), Clients::One, 2 * POPULAR),
             Role::Authority => (Names::Each(ZONE), Clients::One, ZONE),
             // At random, so that every name meets every network.
             Role::Views => {
@@ -160,7 +191,6 @@ impl Role {
 
 /// Loads a server for a while and reads what that cost it.
 pub fn measure(running: &Running, server: &str, scenario: Scenario, length: Duration) -> io::Result<Figure> {
-    let mut questions = Questions::new(scenario.names(), scenario.role().domain());
     if scenario == Scenario::Tcp {
         // Some keep what came over TCP apart.
         let mut each = Questions::new(Names::Each(POPULAR), scenario.role().domain());
@@ -169,14 +199,11 @@ pub fn measure(running: &Running, server: &str, scenario: Scenario, length: Dura
     let log = running.folder.join("query.log");
     let lines_before = lines_once_quiet(&log);
     let (before, read_before) = (running.process.usage(), datagrams_read());
+    let by_udp = |until: Until<'_>| scenario.load(running, scenario.pace(), until);
     let outcome = match scenario {
-        Scenario::Tcp => stream::run(running.address, &mut questions, length)?,
-        _ => {
-            let pace = if scenario == Scenario::Trickle { Pace::Rate(TRICKLE) } else { Pace::Window(WINDOW) };
-            let clients =
-                if scenario.role() == Role::Views { Clients::Networks(VIEWS) } else { Clients::One };
-            load::run(running.address, clients, &mut questions, pace, Until::Elapsed(length))?
-        }
+        Scenario::Tcp => stream::run(running.address, &mut scenario.questions(), length)?,
+        Scenario::Reload => reload::during(running, length, by_udp)?,
+        _ => by_udp(Until::Elapsed(length))?,
     };
     let lines = lines_once_quiet(&log) - lines_before;
     let (after, read_after) = (running.process.usage(), datagrams_read());
@@ -189,7 +216,8 @@ pub fn measure(running: &Running, server: &str, scenario: Scenario, length: Dura
         rate: answered as f64 / elapsed.as_secs_f64(),
         cost: each(cpu * 1e6),
         busy: 100.0 * cpu / elapsed.as_secs_f64(),
-        latency: [0.5, 0.99, 0.999].map(|share| latency.micros_below(share)),
+        latency: latency.quantiles(),
+        slowest: latency.micros_at_most(),
         resident: after.resident_kib as f64 / 1024.0,
         datagrams: each((read_after - read_before) as f64),
         sleeps: each((after.sleeps - before.sleeps) as f64),

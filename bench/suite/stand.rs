@@ -12,9 +12,10 @@ use super::peer::{AUTHORITY, Launch, PORT};
 use super::process::Process;
 use super::question::{Domain, Names, Questions};
 
-/// The core of the server; all else is on the other.
+/// The core of the server.
 pub const SERVER_CORE: &str = "0";
-const OTHER_CORE: &str = "1";
+/// The core of all else.
+pub const OTHER_CORE: &str = "1";
 /// Queries under way in a load that knows no rate: as many as fit into the smallest socket buffer of those compared.
 pub const WINDOW: usize = 192;
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -69,9 +70,12 @@ impl Stand {
             fs::write(folder.join(name), text)?;
         }
         let mut command = launch.command.clone();
-        if let Some(program) = command[0].strip_prefix("@/") {
-            command[0] = self.programs.join(program).display().to_string();
-        } else if let Some(program) = command[0].strip_prefix("./") {
+        for word in &mut command {
+            if let Some(program) = word.strip_prefix("@/") {
+                *word = self.programs.join(program).display().to_string();
+            }
+        }
+        if let Some(program) = command[0].strip_prefix("./") {
             fs::copy(Path::new("/usr/sbin").join(program), folder.join(program))?;
         }
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::build::{Inventory, build};
+use crate::cache::PublishedCounts;
 use crate::config::{self, Config};
 use crate::exchange::Exchange;
 use crate::listen::clock;
@@ -19,10 +20,13 @@ pub struct Street {
     pub worker: Rc<Worker>,
     /// What it would share with other workers.
     pub shared: Arc<Shared>,
+    /// Its query log, off until it is redirected.
+    pub log: QueryLog,
+    /// What its answer cache did, as of the last batch.
+    pub counts: Arc<PublishedCounts>,
     inventory: Inventory,
     local: tokio::task::LocalSet,
     runtime: tokio::runtime::Runtime,
-    _log: QueryLog,
 }
 
 impl Street {
@@ -96,12 +100,13 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = Arc::clone(&snapshot.directory);
     let shared = Arc::new(Shared::new(snapshot, config.cache.size));
-    let (log, mut lanes) = QueryLog::start(&Target::Off, 1 << 16, 1).unwrap();
+    let (log, mut lanes) = QueryLog::start(&Target::Off, 1 << 20, 1).unwrap();
+    let counts = Arc::<PublishedCounts>::default();
     let counters = Metrics::new(1).workers().next().unwrap();
     let outfit = Outfit {
         exchange: Exchange::new(),
         answer_size: 1 << 20,
-        counts: Arc::default(),
+        counts: Arc::clone(&counts),
         recorder: Recorder::new(counters, lanes.pop().unwrap(), directory),
         clock,
     };
@@ -109,7 +114,7 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
         let _inside = runtime.enter();
         Rc::new(Worker::new(Arc::clone(&shared), outfit))
     };
-    Street { worker, shared, inventory, local: tokio::task::LocalSet::new(), runtime, _log: log }
+    Street { worker, shared, log, counts, inventory, local: tokio::task::LocalSet::new(), runtime }
 }
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]

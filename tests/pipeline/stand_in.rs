@@ -1,7 +1,7 @@
 //! An upstream on loopback, UDP and TCP, that follows its own aliases as resolvers do and remembers what it was asked.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -221,6 +221,7 @@ fn record<'r>(owner: &'r Name, ttl: u32, rtype: RType, rdata: &'r [u8]) -> Recor
 pub fn rdata(rtype: RType, words: &[&str]) -> Vec<u8> {
     match rtype {
         RType::A => words[0].parse::<Ipv4Addr>().unwrap().octets().to_vec(),
+        RType::AAAA => words[0].parse::<Ipv6Addr>().unwrap().octets().to_vec(),
         RType::CNAME | RType::NS | RType::PTR => words[0].parse::<Name>().unwrap().wire().to_vec(),
         RType::SRV => {
             let port: u16 = words[0].parse().unwrap();
