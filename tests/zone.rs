@@ -12,6 +12,8 @@ mod master;
 mod property;
 #[path = "zone/rdata.rs"]
 mod rdata;
+#[path = "zone/types.rs"]
+mod types;
 #[path = "zone/wildcard.rs"]
 mod wildcard;
 

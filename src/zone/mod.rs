@@ -3,8 +3,9 @@
 //! A zone is loaded whole or not at all, and never changes afterwards: a reload makes a new one and swaps it in
 //! ([`ZoneHandle`]). Reading zone files is the only I/O of this room. In the order of a zone's life:
 //!
-//! `file` → `token` → `text`, `field`, `svcb`, `rdata` → `master`, `generate` → `build` → `check` → `tree` → `lookup`
+//! `file` → `token` → `text`, `field`, `bitmap`, `place`, `svcb`, `rdata` → `master`, `generate` → `build` → `check` → `tree` → `lookup`
 
+mod bitmap;
 mod build;
 mod check;
 mod field;
@@ -13,6 +14,7 @@ mod generate;
 mod handle;
 mod lookup;
 mod master;
+mod place;
 mod rdata;
 mod report;
 mod reverse;
