@@ -89,7 +89,9 @@ pub(super) async fn step(
         }
         let (mut response, mut verdict) = match spec.target {
             Target::Refuse => return Ok(failed(trace, route, Failure::RefusedByRule)),
-            Target::Zone(zone) if question.qtype == RType::DS && parent_knows(snapshot, zone, name, more) => {
+            Target::Zone(zone)
+                if question.qtype == RType::DS && parent_knows(snapshot, zone, name, more, trace) =>
+            {
                 continue;
             }
             Target::Zone(zone) => ask_zone(&snapshot.zones[zone as usize], name, question, trace),
@@ -170,12 +172,20 @@ fn ask_zone(handle: &ZoneHandle, name: &Name, question: &Question, trace: &mut T
 }
 
 /// Whether the next zone above this one delegates it: only the parent knows the DS of a zone (RFC 4035 §3.1.4.1).
-fn parent_knows(snapshot: &Snapshot, zone: u32, name: &Name, more: &[u32]) -> bool {
+fn parent_knows(snapshot: &Snapshot, zone: u32, name: &Name, more: &[u32], trace: &mut Trace) -> bool {
     let handle = |zone: u32| &snapshot.zones[zone as usize];
     let is_apex = |zone: u32| handle(zone).zone().origin() == name;
+    if !is_apex(zone) {
+        return false;
+    }
     let mut above = more.iter().map(|route| &snapshot.table.route(*route).target);
     match above.find(|target| !matches!(target, Target::Zone(zone) if is_apex(*zone))) {
-        Some(Target::Zone(parent)) => is_apex(zone) && handle(*parent).zone().delegates(name.as_ref()),
+        Some(Target::Zone(parent)) => {
+            // What the child says holds as long as the parent does not delegate it.
+            let parent = handle(*parent);
+            trace.stamps.push((parent.generation_counter(), parent.generation()));
+            parent.zone().delegates(name.as_ref())
+        }
         _ => false,
     }
 }
