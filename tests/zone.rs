@@ -12,6 +12,10 @@ mod master;
 mod property;
 #[path = "zone/rdata.rs"]
 mod rdata;
+#[path = "zone/signed.rs"]
+mod signed;
+#[path = "zone/types.rs"]
+mod types;
 #[path = "zone/wildcard.rs"]
 mod wildcard;
 

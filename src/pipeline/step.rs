@@ -11,7 +11,7 @@ use crate::cache::{Cached, ResponseKey};
 use crate::query::{Failure, Now, Owns, Response, Source, Verdict};
 use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
-use crate::zone::ZoneHandle;
+use crate::zone::{Dnssec, ZoneHandle};
 
 /// How long the answer to ANY holds at most.
 const ANY_TTL: u32 = 300;
@@ -91,6 +91,11 @@ pub(super) async fn step(
         }
         let (mut response, mut verdict) = match spec.target {
             Target::Refuse => return Ok(failed(trace, route, Failure::RefusedByRule)),
+            Target::Zone(zone)
+                if question.qtype == RType::DS && parent_knows(snapshot, zone, name, more, trace) =>
+            {
+                continue;
+            }
             Target::Zone(zone) => ask_zone(&snapshot.zones[zone as usize], name, question, trace),
             Target::Forward(_) | Target::Recurse if !question.recursion_desired => {
                 // Whether the name exists is not known without asking here: what passed it on cannot deny it.
@@ -164,7 +169,27 @@ fn ask_zone(handle: &ZoneHandle, name: &Name, question: &Question, trace: &mut T
     let generation = handle.generation();
     trace.stamps.push((handle.generation_counter(), generation));
     trace.source = Source::Zone;
-    handle.zone().lookup(name.as_ref(), question.qtype)
+    let dnssec = if question.dnssec_ok { Dnssec::Wanted } else { Dnssec::Unwanted };
+    handle.zone().lookup_with(name.as_ref(), question.qtype, dnssec)
+}
+
+/// Whether the next zone above this one delegates it: only the parent knows the DS of a zone (RFC 4035 §3.1.4.1).
+fn parent_knows(snapshot: &Snapshot, zone: u32, name: &Name, more: &[u32], trace: &mut Trace) -> bool {
+    let handle = |zone: u32| &snapshot.zones[zone as usize];
+    let is_apex = |zone: u32| handle(zone).zone().origin() == name;
+    if !is_apex(zone) {
+        return false;
+    }
+    let mut above = more.iter().map(|route| &snapshot.table.route(*route).target);
+    match above.find(|target| !matches!(target, Target::Zone(zone) if is_apex(*zone))) {
+        Some(Target::Zone(parent)) => {
+            // What the child says holds as long as the parent does not delegate it.
+            let parent = handle(*parent);
+            trace.stamps.push((parent.generation_counter(), parent.generation()));
+            parent.zone().delegates(name.as_ref())
+        }
+        _ => false,
+    }
 }
 
 /// ANY towards the outside is answered here, with the least (RFC 8482 §4.2): nobody needs it, and it amplifies.

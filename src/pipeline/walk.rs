@@ -113,11 +113,19 @@ pub(super) async fn walk(
         joined.ede.extend(response.ede);
         let Verdict::Alias(target) = verdict else {
             joined.rcode = response.rcode;
-            joined.authority = response.authority;
+            if joined.authority.is_empty() {
+                joined.authority = response.authority;
+            } else {
+                joined.authority.append(&response.authority);
+            }
             joined.additional = response.additional;
             joined.order = response.order;
             return Ok(Ok(Walked { response: joined, trace }));
         };
+        if trace.source == Source::Zone {
+            // That no name closer than the wildcard that is the alias exists.
+            joined.authority.append(&response.authority);
+        }
         joined.order = Order::Fixed;
         visited.push(std::mem::replace(&mut name, target));
         if visited.contains(&name) {

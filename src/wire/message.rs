@@ -129,9 +129,9 @@ impl<'a> Reader<'a> {
         }
         // RFC 2181 §8: a TTL with the upper bit set is zero.
         let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };
-        let mut expanded = smallvec::SmallVec::<[u8; 128]>::new();
+        let mut expanded = RDataBuffer::new();
         let rdata = if class == CLASS_IN && layout(rtype).contains(&Field::Name) {
-            self.expand(rtype, start, end, &mut expanded)?;
+            expand_rdata(self.bytes, rtype, start, end, &mut expanded)?;
             &expanded[..]
         } else {
             if class == CLASS_IN {
@@ -146,36 +146,39 @@ impl<'a> Reader<'a> {
         into.push(RecordRef { owner, rtype, class, ttl, rdata });
         Ok(None)
     }
+}
 
-    fn expand(
-        &self,
-        rtype: RType,
-        start: usize,
-        end: usize,
-        out: &mut smallvec::SmallVec<[u8; 128]>,
-    ) -> Result<(), Fault> {
-        let mut at = start;
-        for field in layout(rtype) {
-            let next = match field {
-                Field::Name => {
-                    let mut name = NameBuffer::new();
-                    let next = read_name(self.bytes, at, &mut name)?;
-                    out.extend_from_slice(name.name().wire());
-                    at = next;
-                    continue;
-                }
-                Field::Fixed(length) => at + length,
-                Field::Text => at + 1 + usize::from(*self.bytes.get(at).ok_or(Fault::Short)?),
-                Field::Rest => end,
-            };
-            if next > end {
-                return Err(Fault::RData);
+/// Room for RDATA; most of it needs no more.
+pub type RDataBuffer = smallvec::SmallVec<[u8; 128]>;
+
+/// Appends the RDATA that stands from `start` to `end` of a message, its names written out (RFC 3597 §4).
+pub fn expand_rdata(
+    message: &[u8],
+    rtype: RType,
+    start: usize,
+    end: usize,
+    out: &mut RDataBuffer,
+) -> Result<(), Fault> {
+    let mut at = start;
+    for field in layout(rtype) {
+        let next = match field {
+            Field::Name => {
+                let mut name = NameBuffer::new();
+                at = read_name(message, at, &mut name)?;
+                out.extend_from_slice(name.name().wire());
+                continue;
             }
-            out.extend_from_slice(self.bytes.get(at..next).ok_or(Fault::Short)?);
-            at = next;
+            Field::Fixed(length) => at + length,
+            Field::Text => at + 1 + usize::from(*message.get(at).ok_or(Fault::Short)?),
+            Field::Rest => end,
+        };
+        if next > end {
+            return Err(Fault::RData);
         }
-        if at == end { Ok(()) } else { Err(Fault::RData) }
+        out.extend_from_slice(message.get(at..next).ok_or(Fault::Short)?);
+        at = next;
     }
+    if at == end { Ok(()) } else { Err(Fault::RData) }
 }
 
 /// Room for one written-out name.

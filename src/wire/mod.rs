@@ -6,7 +6,9 @@
 pub mod build;
 mod compress;
 pub mod edns;
+pub mod form;
 pub mod message;
+pub mod mnemonic;
 pub mod name;
 mod opt;
 pub mod patch;

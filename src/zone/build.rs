@@ -1,10 +1,12 @@
 //! Records → a zone: nodes for every name, RRsets side by side, duplicates left out, TTLs made equal.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
 
+use super::denial::{Denial, is_hashed_name};
+use super::dnssec::{is_signed, type_covered};
 use super::tree::{APEX, Found, NONE, Node, Path, SEED, Set, Zone, fold};
 use crate::wire::{Name, NameRef, RType, RecordRef};
 
@@ -34,6 +36,18 @@ struct Raw {
     rtype: RType,
     length: u16,
     span: Span,
+}
+
+impl Raw {
+    /// What its RRset is: its type. The signatures at a name are RRsets apart, as those of each type have their TTL
+    /// (RFC 4034 §3).
+    fn set(&self, rdata: &[u8]) -> (RType, RType) {
+        let covered = match self.rtype {
+            RType::RRSIG => type_covered(&rdata[self.data as usize..]),
+            _ => RType(0),
+        };
+        (self.rtype, covered)
+    }
 }
 
 /// A finished zone, and what its checks need to know beyond it.
@@ -72,6 +86,8 @@ impl Builder {
             serial: 0,
             negative_ttl: 0,
             records: 0,
+            signed: false,
+            denial: Denial::None,
         };
         let mut builder = Builder {
             zone,
@@ -149,8 +165,8 @@ impl Builder {
     }
 
     pub(super) fn finish(self) -> Built {
-        let Builder { mut zone, parents, mut records, rdata, .. } = self;
-        records.sort_by_key(|record| (record.node, record.rtype));
+        let Builder { mut zone, parents, hashes, mut records, rdata, .. } = self;
+        records.sort_by_key(|record| (record.node, record.set(&rdata)));
         let names = std::mem::take(&mut zone.bytes);
         zone.bytes.reserve_exact(names.len() + rdata.len() + 2 * records.len());
         let (mut spans, mut repairs) = (Vec::with_capacity(records.len()), Vec::new());
@@ -164,7 +180,7 @@ impl Builder {
             let name = &names[node.name as usize..node.name as usize + usize::from(node.name_length)];
             (node.name, node.sets) = (zone.bytes.len() as u32, zone.sets.len() as u32);
             zone.bytes.extend_from_slice(name);
-            for records in own.chunk_by(|one, other| one.rtype == other.rtype) {
+            for records in own.chunk_by(|one, other| one.set(&rdata) == other.set(&rdata)) {
                 node.set_count += 1;
                 zone.sets.push(write_set(records, &rdata, &mut zone.bytes, &mut spans, &mut repairs));
             }
@@ -172,6 +188,9 @@ impl Builder {
         zone.records = spans.len();
         mark_stops(&mut zone, &parents);
         mark_soa(&mut zone);
+        zone.signed = is_signed(&zone);
+        zone.denial = Denial::of(&zone);
+        hide_hashed_names(&mut zone, &parents, &hashes);
         zone.nodes.shrink_to_fit();
         zone.sets.shrink_to_fit();
         zone.bytes.shrink_to_fit();
@@ -241,6 +260,22 @@ fn mark_stops(zone: &mut Zone, parents: &[u32]) {
         } else {
             NONE
         };
+    }
+}
+
+/// RFC 5155 §7.2.8: an NSEC3 stands at a name that is none of the zone, and that no question finds.
+fn hide_hashed_names(zone: &mut Zone, parents: &[u32], hashes: &[u64]) {
+    if zone.denial.rtype() != RType::NSEC3 {
+        return;
+    }
+    let above: HashSet<u32> = parents.iter().copied().collect();
+    for index in 0..zone.nodes.len() as u32 {
+        if is_hashed_name(zone, zone.node(index))
+            && !above.contains(&index)
+            && let Ok(entry) = zone.table.find_entry(hashes[index as usize], |node| *node == index)
+        {
+            entry.remove();
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::build::{Built, Repair, Span};
+use super::denial::is_hashed_name;
 use super::report::Report;
 use super::tree::{APEX, Found, NONE, Node, Set, Zone};
 use crate::config::{Diagnostic, Place, Source};
-use crate::wire::{NameRef, RType};
+use crate::wire::{NameRef, RType, u16_at};
 
 /// Adds what is wrong with a whole zone to the report. What may be missing only because an entry was wrong is not
 /// said beside that entry's error.
@@ -114,6 +115,7 @@ impl Check<'_> {
             self.beside_cname(set.rtype, span, cname);
             self.placed(index, node, set.rtype, span, ns);
             self.above(index, node, set.rtype, span, servers);
+            self.iterations(set, span);
             for (offset, target) in zone.names(set).enumerate() {
                 self.target(set, target, self.built.spans[at + offset], node);
             }
@@ -175,7 +177,7 @@ impl Check<'_> {
 
     /// What stands below a DNAME or at and below a zone cut.
     fn above(&mut self, index: u32, node: &Node, rtype: RType, span: Span, servers: &HashSet<u32>) {
-        if node.stop == NONE {
+        if node.stop == NONE || is_hashed_name(self.zone, node) {
             return;
         }
         let stop = self.zone.node(node.stop);
@@ -190,6 +192,20 @@ impl Check<'_> {
         if !cut && !glue {
             let message = format!("the record lies at or below the zone cut {name}, so it is never answered");
             let warning = self.warning(span, message);
+            self.report.warning(warning);
+        }
+    }
+
+    /// RFC 9276 §3.1, §3.2: what a zone wins by hashing often is little, and what validators make of it is nothing.
+    fn iterations(&mut self, set: &Set, span: Span) {
+        const MOST: u16 = 50;
+        let of_rdata = |rdata| u16_at(rdata, 2).unwrap_or(0);
+        let iterations = self.zone.rdata(set).map(of_rdata).max().unwrap_or(0);
+        if set.rtype == RType::NSEC3PARAM && iterations > MOST {
+            let message = format!(
+                "names are hashed {iterations} times more than once; many validators take such a zone as unsigned"
+            );
+            let warning = self.warning(span, message).with_hint("sign it with 0 iterations (RFC 9276)");
             self.report.warning(warning);
         }
     }

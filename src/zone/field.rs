@@ -1,70 +1,15 @@
 //! One field of RDATA: from its word in the text to its octets, or what is wrong with the word.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 
-use super::svcb;
 use super::text::{self, Written, Wrong};
 use super::token::{Flaw, Kind, Token};
+use super::{bitmap, place, svcb};
+use crate::wire::form::Field;
+use crate::wire::mnemonic::Mnemonics;
+use crate::wire::present::no_key;
 use crate::wire::{Name, NameRef, RType};
-
-/// What a field is. The text is what the field is called in a diagnostic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    /// An IPv4 address.
-    Ip4,
-    /// An IPv6 address.
-    Ip6,
-    /// A domain name.
-    Name(&'static str),
-    /// A domain name that has addresses, so that an address in its place is a mistake.
-    Host(&'static str),
-    /// A mailbox as a domain name (RFC 1035 §8).
-    Mailbox(&'static str),
-    /// 8 bits.
-    Byte(&'static str),
-    /// 16 bits.
-    Short(&'static str),
-    /// 8 bits, for some values of which there are mnemonics.
-    NamedByte(&'static str, Mnemonics),
-    /// 16 bits, for some values of which there are mnemonics.
-    NamedShort(&'static str, Mnemonics),
-    /// 32 bits.
-    Long(&'static str),
-    /// 32 bits of seconds, units allowed.
-    Time(&'static str),
-    /// A moment, YYYYMMDDHHmmSS or seconds since 1970 (RFC 4034 §3.2).
-    Timestamp(&'static str),
-    /// A character string.
-    Text(&'static str),
-    /// One or more character strings.
-    Texts,
-    /// All octets of one string, without a length (CAA, URI).
-    Value(&'static str),
-    /// A CAA tag (RFC 8659 §4.1).
-    Tag,
-    /// Hexadecimal up to the end, white space in it allowed.
-    Hex(&'static str),
-    /// Base64 up to the end, white space in it allowed.
-    Base64(&'static str),
-    /// A salt: hexadecimal, or `-` for none (RFC 5155 §3.3).
-    Salt,
-    /// A hashed owner name (RFC 5155 §3.3).
-    HashedName,
-    /// A record type.
-    TypeCode,
-    /// Record types up to the end, as a bitmap (RFC 4034 §4.1.2).
-    Types,
-    /// So many octets, `00-00-5e…` (RFC 7043).
-    Eui(usize),
-    /// 64 bits, `2001:0DB8:1140:1000` (RFC 6742).
-    Locator,
-    /// Service parameters up to the end (RFC 9460 §2.1).
-    Params,
-}
-
-/// Words that stand for numbers.
-pub(super) type Mnemonics = &'static [(&'static str, u16)];
 
 /// The fields of one record, read from the left.
 pub(super) struct Fields<'a> {
@@ -77,6 +22,8 @@ pub(super) struct Fields<'a> {
     apex: NameRef<'a>,
     rtype: RType,
     example: &'static str,
+    /// Where this record's RDATA begins in what is read into.
+    start: usize,
     /// A name that ends in the zone's own name twice, most likely for lack of a final dot.
     pub(super) doubled: Option<Range<usize>>,
 }
@@ -91,19 +38,35 @@ impl<'a> Fields<'a> {
         apex: NameRef<'a>,
     ) -> Fields<'a> {
         let end = tokens.last().map_or(end, |token| token.range().end);
-        Fields { text, tokens, next: 0, end, origin, apex, rtype: RType(0), example: "", doubled: None }
+        Fields {
+            text,
+            tokens,
+            next: 0,
+            end,
+            origin,
+            apex,
+            rtype: RType(0),
+            example: "",
+            start: 0,
+            doubled: None,
+        }
     }
 
-    /// Says what diagnostics speak of.
-    pub(super) fn form(&mut self, rtype: RType, example: &'static str) {
-        (self.rtype, self.example) = (rtype, example);
+    /// Says what diagnostics speak of, and where the octets of the first field will stand.
+    pub(super) fn form(&mut self, rtype: RType, example: &'static str, start: usize) {
+        (self.rtype, self.example, self.start) = (rtype, example, start);
     }
 
     /// Whether the next field is this word.
     pub(super) fn next_is(&self, word: &str) -> bool {
         self.tokens
             .get(self.next)
-            .is_some_and(|token| token.kind == Kind::Word && token.text(self.text) == word)
+            .is_some_and(|token| token.kind == Kind::Word && token.text(self.text).eq_ignore_ascii_case(word))
+    }
+
+    /// Whether no field is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.next >= self.tokens.len()
     }
 
     /// Leaves out the next field.
@@ -132,8 +95,8 @@ impl<'a> Fields<'a> {
     /// Reads one field and appends its octets.
     pub(super) fn read(&mut self, field: Field, out: &mut Vec<u8>) -> Result<(), Flaw> {
         match field {
-            Field::Ip4 => self.word("address", |text| ip4(text, out)),
-            Field::Ip6 => self.word("address", |text| ip6(text, out)),
+            Field::Ip4 => self.word("address", |text| place::ip4(text, out)),
+            Field::Ip6 => self.word("address", |text| place::ip6(text, out)),
             Field::Name(what) => self.name(what, out),
             Field::Host(what) => {
                 self.check(what, |text| match text.parse::<IpAddr>() {
@@ -166,32 +129,65 @@ impl<'a> Fields<'a> {
                 out.extend_from_slice(&value.to_be_bytes());
                 Ok(())
             }
+            Field::Flags(what, names) => self.word(what, |text| bitmap::flags(text, names, out)),
+            Field::Huge(what) => self.word(what, |text| match text.parse::<u64>() {
+                Ok(value) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    out.extend_from_slice(&value.to_be_bytes());
+                    Ok(())
+                }
+                _ => Err(format!("is no number from 0 to {}", u64::MAX)),
+            }),
             Field::Long(what) => {
                 self.number(what, u32::MAX).map(|value| out.extend_from_slice(&value.to_be_bytes()))
             }
             Field::Time(what) => self.word(what, |text| time(text, out)),
             Field::Timestamp(what) => self.word(what, |text| text::timestamp(text, out)),
-            Field::Text(what) => self.string(what, |text| text::character_string(text, out)),
+            Field::OptionalText(_) | Field::OptionalBase64(_) if self.is_empty() => Ok(()),
+            Field::Text(what) | Field::OptionalText(what) => {
+                self.string(what, |text| text::character_string(text, out))
+            }
             Field::Texts => {
                 self.string("text", |text| text::character_string(text, out))?;
-                while self.next < self.tokens.len() {
+                while !self.is_empty() {
                     self.string("text", |text| text::character_string(text, out))?;
                 }
                 Ok(())
             }
+            Field::Psdn(what) => self.string(what, |text| match text {
+                digits if digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    text::character_string(digits, out)
+                }
+                _ => Err("is no number of four digits or more".into()),
+            }),
+            Field::Decimal(what) => self.string(what, |text| match place::decimal(text, 200) {
+                Some(_) => text::character_string(text, out),
+                None => Err("is no decimal number".into()),
+            }),
             Field::Value(what) => self.string(what, |text| text::octets(text, out)),
             Field::Tag => self.word("tag", |text| tag(text, out)),
             Field::Hex(what) => self.joined(what, |text| text::hex(text, out)),
-            Field::Base64(what) => self.joined(what, |text| text::base64(text, out)),
+            Field::DashBase64(_) if self.next_is("-") => {
+                self.skip();
+                Ok(())
+            }
+            // RFC 2535 §3.1.2, RFC 4025 §2.4
+            Field::FlaggedKey if no_key(&out[self.start..]) => Ok(()),
+            Field::GatewayKey if self.is_empty() && out.get(self.start + 2) == Some(&0) => Ok(()),
+            Field::FlaggedKey | Field::GatewayKey => self.read(Field::Base64("public key"), out),
+            Field::Base64(what) | Field::OptionalBase64(what) | Field::DashBase64(what) => {
+                self.joined(what, |text| text::base64(text, out))
+            }
             Field::Salt => self.word("salt", |text| match text {
                 "-" => counted("", text::hex, out),
                 _ => counted(text, text::hex, out),
             }),
             Field::HashedName => self.word("hashed name", |text| counted(text, text::base32hex, out)),
             Field::TypeCode => {
-                self.word("type", |text| rtype(text).map(|number| out.extend(number.to_be_bytes())))
+                self.word("type", |text| bitmap::rtype(text).map(|number| out.extend(number.to_be_bytes())))
             }
-            Field::Types => self.types(out),
+            Field::Types => bitmap::types(self, out),
+            Field::OldTypes => bitmap::old_types(self, out),
+            Field::Ports(names) => bitmap::ports(self, names, out),
             Field::Eui(count) => self.word("identifier", |text| text::eui(text, count, out)),
             Field::Locator => self.word("locator", |text| text::locator(text, out)),
             Field::Params => {
@@ -199,10 +195,36 @@ impl<'a> Fields<'a> {
                 self.next = tokens.len();
                 svcb::params(self.text, &tokens[from.min(tokens.len())..], out)
             }
+            Field::Location => place::location(self, out),
+            Field::Prefixes => place::prefixes(self, out),
+            Field::HostIdentity => place::host_identity(self, out),
+            Field::AddressChain => place::address_chain(self, out),
+            Field::Nsap => self.word("address", |text| place::nsap(text, out)),
+            Field::Atm => self.word("address", |text| place::atm(text, out)),
+            Field::Discovery => {
+                self.number("discovery bit", 1).map(|bit| out.push(if bit == 1 { 0x80 } else { 0 }))
+            }
+            Field::GatewayKind(what) => {
+                let kind = self.number(what, 3)? as u8;
+                match out.get_mut(self.start + 1) {
+                    Some(discovery) => *discovery |= kind,
+                    None => out.push(kind),
+                }
+                Ok(())
+            }
+            Field::Gateway(what) => match out.get(self.start + 1).map_or(0, |kind| kind & 0x7F) {
+                1 => self.word(what, |text| place::ip4(text, out)),
+                2 => self.word(what, |text| place::ip6(text, out)),
+                3 => self.read(Field::Host(what), out),
+                _ => self.word(what, |text| match text {
+                    "." => Ok(()),
+                    _ => Err("stands where the type 0 says that there is none, which is written `.`".into()),
+                }),
+            },
         }
     }
 
-    fn name(&mut self, what: &'static str, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    pub(super) fn name(&mut self, what: &'static str, out: &mut Vec<u8>) -> Result<(), Flaw> {
         let (start, origin, apex) = (out.len(), self.origin, self.apex);
         let mut written = Written::Absolute;
         let range = self.tokens.get(self.next).map(|token| token.range());
@@ -214,14 +236,14 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the next field if it is one of these words.
-    fn mnemonic(&mut self, names: Mnemonics) -> Option<u16> {
+    pub(super) fn mnemonic(&mut self, names: Mnemonics) -> Option<u16> {
         let word = self.tokens.get(self.next)?.text(self.text);
         let (_, value) = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(word))?;
         self.next += 1;
         Some(*value)
     }
 
-    fn number(&mut self, what: &'static str, max: u32) -> Result<u32, Flaw> {
+    pub(super) fn number(&mut self, what: &str, max: u32) -> Result<u32, Flaw> {
         let mut value = 0;
         self.word(what, |text| {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -235,24 +257,6 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
-    fn types(&mut self, out: &mut Vec<u8>) -> Result<(), Flaw> {
-        let mut numbers = Vec::new();
-        while self.next < self.tokens.len() {
-            self.word("type", |text| rtype(text).map(|number| numbers.push(number)))?;
-        }
-        numbers.sort_unstable();
-        for window in numbers.chunk_by(|one, other| one >> 8 == other >> 8) {
-            let mut bits = [0_u8; 32];
-            for number in window {
-                bits[usize::from(number & 0xff) / 8] |= 0x80 >> (number % 8);
-            }
-            let length = 32 - bits.iter().rev().take_while(|octet| **octet == 0).count();
-            out.extend_from_slice(&[(window[0] >> 8) as u8, length as u8]);
-            out.extend_from_slice(&bits[..length]);
-        }
-        Ok(())
-    }
-
     /// Looks at the next field without taking it.
     fn check(&self, what: &str, wrong: impl FnOnce(&str) -> Result<(), Wrong>) -> Result<(), Flaw> {
         let Some(token) = self.tokens.get(self.next) else { return Ok(()) };
@@ -260,7 +264,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the next field, which may not have quotes.
-    fn word(&mut self, what: &str, read: impl FnOnce(&str) -> Result<(), Wrong>) -> Result<(), Flaw> {
+    pub(super) fn word(
+        &mut self,
+        what: &str,
+        read: impl FnOnce(&str) -> Result<(), Wrong>,
+    ) -> Result<(), Flaw> {
         let token = self.take(what)?;
         if token.kind == Kind::Quoted {
             return Err(self.flaw(what, token, "stands in quotes, which are for character strings only"));
@@ -292,7 +300,7 @@ impl<'a> Fields<'a> {
         read(&whole).map_err(|wrong| Flaw { range, ..self.flaw(what, first, &wrong) })
     }
 
-    fn take(&mut self, what: &str) -> Result<Token, Flaw> {
+    pub(super) fn take(&mut self, what: &str) -> Result<Token, Flaw> {
         let Some(token) = self.tokens.get(self.next) else {
             let message = format!("the {what} of this {} record is missing", self.rtype);
             return Err(Flaw::new(self.end..self.end, message).hint(format!("as in: {}", self.example)));
@@ -301,7 +309,7 @@ impl<'a> Fields<'a> {
         Ok(*token)
     }
 
-    fn flaw(&self, what: &str, token: Token, wrong: &str) -> Flaw {
+    pub(super) fn flaw(&self, what: &str, token: Token, wrong: &str) -> Flaw {
         let message = format!("the {what} `{}` {wrong}", shortened(token.text(self.text)));
         Flaw::new(token.range(), message).hint(format!("as in: {}", self.example))
     }
@@ -322,28 +330,6 @@ pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
-    }
-}
-
-fn ip4(text: &str, out: &mut Vec<u8>) -> Result<(), Wrong> {
-    match text.parse::<Ipv4Addr>() {
-        Ok(address) => {
-            out.extend_from_slice(&address.octets());
-            Ok(())
-        }
-        Err(_) if text.parse::<Ipv6Addr>().is_ok() => Err("is an IPv6 address; its type is AAAA".into()),
-        Err(_) => Err("is no IPv4 address".into()),
-    }
-}
-
-fn ip6(text: &str, out: &mut Vec<u8>) -> Result<(), Wrong> {
-    match text.parse::<Ipv6Addr>() {
-        Ok(address) => {
-            out.extend_from_slice(&address.octets());
-            Ok(())
-        }
-        Err(_) if text.parse::<Ipv4Addr>().is_ok() => Err("is an IPv4 address; its type is A".into()),
-        Err(_) => Err("is no IPv6 address".into()),
     }
 }
 
@@ -378,8 +364,4 @@ fn counted(
     read(text, out)?;
     out[start] = u8::try_from(out.len() - start - 1).map_err(|_| "has more than 255 octets")?;
     Ok(())
-}
-
-fn rtype(text: &str) -> Result<u16, Wrong> {
-    text.parse::<RType>().map(|rtype| rtype.0).map_err(|()| "is no record type".into())
 }

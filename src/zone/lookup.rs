@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::dnssec::{is_dnssec, is_structure};
 use super::tree::{APEX, Found, NONE, Node, Set, Zone};
 use crate::query::{Order, Owns, Response, Verdict};
 use crate::wire::name::MAX_NAME;
@@ -56,11 +57,15 @@ impl Zone {
         let sets = self.sets_of(node);
         let wanted = match qtype {
             // RFC 8482 §4.1: one RRset is answer enough; the smallest makes the worst amplifier.
-            RType::ANY => sets.iter().min_by_key(|set| set.length),
+            RType::ANY => sets.iter().min_by_key(|set| (is_dnssec(set.rtype), set.length)),
             _ => sets.iter().find(|set| set.rtype == qtype),
         };
         if let Some(set) = wanted {
             let mut response = self.positive(qname, set);
+            // The signatures of each type are an RRset apart.
+            for set in sets.iter().filter(|other| qtype == RType::RRSIG && other.rtype == qtype).skip(1) {
+                self.copy(qname, set, &mut response.answer);
+            }
             if qtype != RType::ANY {
                 response.additional = self.addresses_of(set, qname, Reach::Zone);
             }
@@ -93,7 +98,7 @@ impl Zone {
     fn owns(&self, node: &Node) -> Owns {
         let mut sets = self.sets_of(node).iter();
         let structure = if node == self.node(APEX) {
-            sets.all(|set| matches!(set.rtype, RType::SOA | RType::NS))
+            sets.all(|set| is_structure(set.rtype))
         } else {
             sets.next().is_none()
         };

@@ -3,16 +3,20 @@
 //! A zone is loaded whole or not at all, and never changes afterwards: a reload makes a new one and swaps it in
 //! ([`ZoneHandle`]). Reading zone files is the only I/O of this room. In the order of a zone's life:
 //!
-//! `file` → `token` → `text`, `field`, `svcb`, `rdata` → `master`, `generate` → `build` → `check` → `tree` → `lookup`
+//! `file` → `token` → `text`, `field`, `bitmap`, `place`, `svcb`, `rdata` → `master`, `generate` → `build` → `check` → `tree` → `lookup` → `denial`, `dnssec`
 
+mod bitmap;
 mod build;
 mod check;
+mod denial;
+mod dnssec;
 mod field;
 mod file;
 mod generate;
 mod handle;
 mod lookup;
 mod master;
+mod place;
 mod rdata;
 mod report;
 mod reverse;
@@ -22,6 +26,7 @@ mod text;
 mod token;
 mod tree;
 
+pub use dnssec::Dnssec;
 pub use handle::{Replaced, ZoneHandle};
 pub use special::special_use;
 pub use tree::{RRset, Zone};

@@ -4,10 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::text::{self, Wrong};
 use super::token::{Flaw, Token};
+use crate::wire::mnemonic::SERVICE_KEYS;
 
-/// The registered keys (RFC 9460 §14.3.2, RFC 9461, RFC 9540); a key's number is its position.
-const KEYS: [&str; 9] =
-    ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath", "ohttp"];
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
 const NO_DEFAULT_ALPN: u16 = 2;
@@ -68,7 +66,7 @@ fn check_consistency(read: &[(u16, Token, Vec<u8>)]) -> Result<(), Flaw> {
 }
 
 fn key(name: &str) -> Option<u16> {
-    if let Some(known) = KEYS.iter().position(|known| *known == name) {
+    if let Some(known) = SERVICE_KEYS.iter().position(|known| *known == name) {
         return Some(known as u16);
     }
     let number = name.strip_prefix("key")?;
@@ -79,12 +77,12 @@ fn key(name: &str) -> Option<u16> {
 }
 
 fn key_text(key: u16) -> String {
-    KEYS.get(usize::from(key)).map_or_else(|| format!("key{key}"), ToString::to_string)
+    SERVICE_KEYS.get(usize::from(key)).map_or_else(|| format!("key{key}"), ToString::to_string)
 }
 
 /// A value's wire form, from its octets with the escapes of the master file undone.
 fn wire(key: u16, value: &[u8]) -> Result<Vec<u8>, Wrong> {
-    match KEYS.get(usize::from(key)) {
+    match SERVICE_KEYS.get(usize::from(key)) {
         Some(&"mandatory") => {
             let mut keys = Vec::new();
             for name in words(value)? {

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use super::denial::Denial;
 use crate::wire::name::MAX_NAME;
 use crate::wire::record::Records;
 use crate::wire::rtype::CLASS_IN;
@@ -35,6 +36,9 @@ pub struct Zone {
     /// RFC 2308 §3: the lesser of the SOA's TTL and its MINIMUM.
     pub(super) negative_ttl: u32,
     pub(super) records: usize,
+    /// Whether it came with signatures.
+    pub(super) signed: bool,
+    pub(super) denial: Denial,
 }
 
 /// A name that exists.

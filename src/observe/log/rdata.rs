@@ -1,12 +1,14 @@
 //! RDATA in presentation form, straight from the message, names decompressed on the way.
 //!
-//! The types people read in logs have their own form; every other type, and RDATA that is not what its type says, is
-//! written as RFC 3597 §5 does: `\# length hex`.
+//! The types that fill logs are written here, without a detour; every other one that has a presentation form, by the
+//! table of all types. What has none, and RDATA that is not what its type says, is written as RFC 3597 §5 does:
+//! `\# length hex`.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::wire::message::{NameBuffer, read_name};
+use crate::wire::message::{NameBuffer, RDataBuffer, expand_rdata, read_name};
+use crate::wire::present::RData;
 use crate::wire::rtype::CLASS_IN;
 use crate::wire::{RType, u16_at, u32_at};
 
@@ -85,8 +87,17 @@ fn known(out: &mut Vec<u8>, rtype: RType, place: Place<'_>, name: &mut NameBuffe
             text::character_string(out, value);
             Some(())
         }
-        _ => None,
+        _ => rare(out, rtype, place),
     }
+}
+
+/// A type of which a log has few.
+fn rare(out: &mut Vec<u8>, rtype: RType, place: Place<'_>) -> Option<()> {
+    let mut octets = RDataBuffer::new();
+    expand_rdata(place.message, rtype, place.start, place.end, &mut octets).ok()?;
+    let text = RData { rtype, octets: &octets }.presentation()?;
+    text::ascii(out, &text);
+    Some(())
 }
 
 /// So many 16-bit numbers, each with a space behind it.

@@ -227,6 +227,25 @@ fn rdata_is_in_presentation_form() {
 }
 
 #[test]
+fn types_that_are_seldom_asked_for_are_in_presentation_form_too() {
+    let digest = [&[0xEC, 0x45, 13, 2][..], &[0xAB; 32]].concat();
+    assert_eq!(rdata(RType::DS, &digest), format!("60485 13 2 {}", "ab".repeat(32)));
+    assert_eq!(
+        rdata(RType::HTTPS, b"\0\x01\0\0\x01\0\x06\x02h2\x02h3\0\x03\0\x02\x20\xFB"),
+        r#"1 . alpn="h2,h3" port=8443"#
+    );
+    assert_eq!(
+        rdata(RType::NAPTR, b"\0\x64\0\x32\x01s\x07SIP+D2U\x02\"\\\0"),
+        r#"100 50 "s" "SIP+D2U" "\"\\" ."#
+    );
+    // Whoever wrote RP into a message may have compressed its names (RFC 3597 §4).
+    let mut message = vec![0, 1, 0x80, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+    message.extend_from_slice(b"\x01x\x07example\0\0\x11\0\x01\xC0\x0C\0\x11\0\x01\0\0\0\0\0\x06");
+    message.extend_from_slice(b"\x01a\xC0\x0E\xC0\x0E");
+    assert_eq!(line(&packed(&message))["answers"][0]["Rdata"], "a.example. example.");
+}
+
+#[test]
 fn other_types_and_rdata_that_is_not_its_types_are_written_as_unknown() {
     assert_eq!(rdata(RType(4711), &[0xC0, 0xFF, 0xEE]), r"\# 3 c0ffee");
     assert_eq!(rdata(RType(4711), &[]), r"\# 0");

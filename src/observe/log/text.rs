@@ -112,6 +112,16 @@ pub(super) fn hex(out: &mut Vec<u8>, octets: &[u8]) {
     }
 }
 
+/// Printable ASCII inside a JSON string.
+pub(super) fn ascii(out: &mut Vec<u8>, text: &str) {
+    for &octet in text.as_bytes() {
+        if matches!(octet, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(octet);
+    }
+}
+
 /// Text of the configuration as a whole JSON string, quotes included.
 pub(super) fn json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
