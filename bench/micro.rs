@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use kakehashi::cache::answer::{AnswerCache, Client, Finished, Key, Origin, Ttl};
-use kakehashi::cache::response::{Cached, ResponseCache, ResponseKey};
+use kakehashi::cache::{Cached, ResponseCache, ResponseKey};
 use kakehashi::query::Response;
 use kakehashi::route::table::{Caps, FallThrough, NetworkSpec, RouteSpec, RouteTable, Target, Visible};
 use kakehashi::wire::build::{Opt, Plan, build};
@@ -195,7 +195,7 @@ fn cache_response_get(bencher: Bencher<'_, '_>, entries: usize) {
     let names: Vec<Name> = (0..entries).map(name).collect();
     for (n, name) in names.iter().enumerate() {
         let cached = Cached { outcome: Ok(response(n)), server: None, stored: Duration::ZERO, holds: LIFE };
-        cache.put(ResponseKey::new(1, 0, name.as_ref(), RType::A), Arc::new(cached));
+        cache.put(&ResponseKey::new(1, 0, name.as_ref(), RType::A), &cached);
     }
     let mut nth = 0;
     bencher.bench_local(|| {

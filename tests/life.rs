@@ -21,6 +21,8 @@ mod systemd;
 #[path = "lab/wait.rs"]
 #[allow(dead_code)] // the lab uses more of it
 mod wait;
+#[path = "life/warm.rs"]
+mod warm;
 
 use std::time::Duration;
 

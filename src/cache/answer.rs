@@ -216,7 +216,7 @@ impl AnswerCache {
             stored: now,
             until: now + finished.least,
             ending: match finished.ttl {
-                Ttl::CountDown => now + finished.least - finished.least / LAST_PART,
+                Ttl::CountDown => now + finished.least.saturating_sub(finished.least / LAST_PART),
                 Ttl::Constant => Duration::MAX,
             },
             stamps: finished.stamps,

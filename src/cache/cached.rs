@@ -58,6 +58,8 @@ impl Cached {
     }
 }
 
+/// How many octets say when it was stored.
+pub(super) const STORED: usize = 8;
 /// The part of fixed length: stored (8), holds (4), RCODE (2), bits, address length, lengths of three sections (4 each).
 const HEAD: usize = 28;
 const AUTHENTIC: u8 = 1;
@@ -134,22 +136,20 @@ pub(super) fn read(bytes: &[u8]) -> Option<Cached> {
     };
     Some(Cached {
         outcome: Ok(response),
-        server: read_server(server)?,
+        server: read_server(server),
         stored: Duration::from_micros(u64::from_le_bytes(*head.first_chunk()?)),
         holds: Duration::from_millis(u64::from(number(8))),
     })
 }
 
-fn read_server(bytes: &[u8]) -> Option<Option<SocketAddr>> {
-    if bytes.is_empty() {
-        return Some(None);
-    }
+/// The address written as these bytes; of a length that none is written in, nothing.
+fn read_server(bytes: &[u8]) -> Option<SocketAddr> {
     let (ip, port) = bytes.split_last_chunk::<2>()?;
     let ip = match ip.len() {
         4 => IpAddr::from(*ip.first_chunk::<4>()?),
         _ => IpAddr::from(*ip.first_chunk::<16>()?),
     };
-    Some(Some(SocketAddr::new(ip, u16::from_le_bytes(*port))))
+    Some(SocketAddr::new(ip, u16::from_le_bytes(*port)))
 }
 
 fn read_errors(mut bytes: &[u8]) -> Option<Vec<Ede>> {

@@ -9,6 +9,7 @@ pub mod cached;
 pub mod count;
 pub mod flight;
 pub mod response;
+pub mod snapshot;
 mod store;
 
 pub use answer::AnswerCache;

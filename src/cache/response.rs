@@ -51,6 +51,11 @@ impl ResponseKey {
         ResponseKey { hash: SEED.hash_one(bytes), bytes: SmallVec::from_slice(bytes) }
     }
 
+    /// A key as it was written out.
+    pub(super) fn read(bytes: &[u8]) -> ResponseKey {
+        ResponseKey { hash: SEED.hash_one(bytes), bytes: SmallVec::from_slice(bytes) }
+    }
+
     /// Its hash, for tables that keep it.
     pub(super) fn hash_of(&self) -> u64 {
         self.hash
@@ -181,6 +186,11 @@ impl ResponseCache {
             return None;
         }
         self.failures.get(key).filter(|cached| cached.is_fresh(now)).map(|cached| (*cached).clone())
+    }
+
+    /// Shows every answer to `see`, as key and value are written out.
+    pub(super) fn for_each(&self, see: impl FnMut(&[u8], &[u8])) {
+        self.answers.for_each(see);
     }
 
     /// Counts an answer made from the cache.

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn response(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-        let mut bytes = query().with_id(7).to_vec();
+        let mut bytes = query().with_id(7);
         bytes[2] |= 0x80;
         change(&mut bytes);
         bytes

@@ -49,7 +49,7 @@ pub enum Landing {
 
 /// A query that waits for a response of the lane.
 pub(super) struct Pending {
-    trip: Trip,
+    trip: Box<Trip>,
     leg: Leg,
     first: First,
 }
@@ -65,8 +65,8 @@ struct Trip {
 }
 
 impl Trip {
-    fn of_nobody(path: Path, now: Now) -> Trip {
-        Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new() }
+    fn of_nobody(path: Path, now: Now) -> Box<Trip> {
+        Box::new(Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new() })
     }
 }
 
@@ -83,13 +83,13 @@ impl Worker {
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
         let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
-        let trip = Trip {
+        let trip = Box::new(Trip {
             ticket: Some(ticket),
             packet: packet.into(),
             path: *path,
             now,
             in_hand: Vec::with_capacity(1),
-        };
+        });
         match self.launch(trip, &Question::of(&request), wanted, now) {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
@@ -162,7 +162,13 @@ impl Worker {
         Some(InHand { key, cached })
     }
 
-    fn launch(&self, trip: Trip, question: &Question, wanted: Wanted, now: Now) -> Result<(), Trip> {
+    fn launch(
+        &self,
+        trip: Box<Trip>,
+        question: &Question,
+        wanted: Wanted,
+        now: Now,
+    ) -> Result<(), Box<Trip>> {
         let snapshot = self.snapshot();
         let spec = snapshot.table.route(wanted.route);
         let Target::Forward(group) = spec.target else { return Err(trip) };
@@ -184,7 +190,7 @@ impl Worker {
         };
         let Some(held) = lead.hold() else { return Err(trip) };
         shared.responses.count_miss();
-        place.insert(Pending { trip, leg: Leg { held, wanted, ask, caps: spec.caps.clone() }, first });
+        place.insert(Pending { trip, leg: Leg { held, wanted, ask, caps: spec.caps }, first });
         Ok(())
     }
 
@@ -197,7 +203,7 @@ impl Worker {
     }
 
     /// Walks again with what is in hand now. `None`: it waits for the next.
-    fn arrive(self: &Rc<Self>, trip: Trip, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
+    fn arrive(self: &Rc<Self>, trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
         let snapshot = Arc::clone(&*self.snapshot());
         let client = snapshot.table.client(trip.path.client.ip());
@@ -215,7 +221,7 @@ impl Worker {
         Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))
     }
 
-    async fn go_on(self: Rc<Self>, trip: Trip, leg: Leg, unsettled: Box<Unsettled>) -> Option<Vec<u8>> {
+    async fn go_on(self: Rc<Self>, trip: Box<Trip>, leg: Leg, unsettled: Box<Unsettled>) -> Option<Vec<u8>> {
         let mut trip = trip;
         let Leg { held, wanted, ask, caps } = leg;
         let shared = Arc::clone(&self.shared);
@@ -231,8 +237,8 @@ impl Worker {
         self.resolve_trip(trip).await
     }
 
-    async fn resolve_trip(self: Rc<Self>, trip: Trip) -> Option<Vec<u8>> {
-        let Trip { packet, path, now, in_hand, .. } = trip;
+    async fn resolve_trip(self: Rc<Self>, trip: Box<Trip>) -> Option<Vec<u8>> {
+        let Trip { packet, path, now, in_hand, .. } = *trip;
         self.resolve_with(packet, path, now, &in_hand).await
     }
 }

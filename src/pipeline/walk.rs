@@ -111,6 +111,9 @@ pub(super) async fn walk(
         joined.authentic &= response.authentic;
         joined.answer.append(&response.answer);
         joined.ede.extend(response.ede);
+        if has_too_many_aliases(&joined) {
+            break;
+        }
         let Verdict::Alias(target) = verdict else {
             joined.rcode = response.rcode;
             if joined.authority.is_empty() {
@@ -133,4 +136,10 @@ pub(super) async fn walk(
         }
     }
     Ok(Err(Failed { failure: Failure::ChainTooLong, ede: Vec::new(), trace }))
+}
+
+/// Whoever follows the aliases counts: those that one source followed as well as those from source to source.
+fn has_too_many_aliases(joined: &Response) -> bool {
+    let aliases = || joined.answer.iter().filter(|record| record.rtype == RType::CNAME).count();
+    joined.answer.len() > MAX_CHAIN && aliases() > MAX_CHAIN
 }

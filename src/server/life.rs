@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Runtime;
@@ -15,6 +16,7 @@ use super::build::{Inventory, build};
 use super::probing::Probing;
 use super::standing::Standing;
 use super::status::{Reloads, Show};
+use super::warm;
 use crate::cache::PublishedCounts;
 use crate::config::{self, Config, Diagnostic, LogTarget};
 use crate::control;
@@ -87,6 +89,7 @@ pub struct Server {
     control: Option<control::Running>,
     reloads: Arc<Mutex<Reloads>>,
     standing: Arc<Standing>,
+    warming: Option<JoinHandle<()>>,
 }
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads, SIGUSR1 opens the query log again.
@@ -154,6 +157,7 @@ impl Server {
             None => None,
         };
         let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
+        let warming = warm::begin(&config, &shared);
         let probing = Probing::start()?;
         probing.watch(&built.inventory);
         standing.serve(listening.stats(), Instant::now());
@@ -174,6 +178,7 @@ impl Server {
             control,
             reloads,
             standing,
+            warming,
         })
     }
 
@@ -217,6 +222,7 @@ impl Server {
         }
         self.probing.stop();
         let written = self.log.shutdown(LOG_WITHIN);
+        warm::keep(&self.config, &self.shared, self.warming);
         tracing::info!(log_lines = written.lines, "stopped");
         Ok(joined?)
     }

@@ -10,6 +10,7 @@ mod probing;
 mod standing;
 mod status;
 pub mod testing;
+mod warm;
 
 pub use life::{Fault, Origin, Server, run};
 

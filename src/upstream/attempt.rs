@@ -64,6 +64,7 @@ pub(super) async fn go_on(
 }
 
 /// The answer, if the response is one as it stands: nearly always. Otherwise gives it back.
+#[allow(clippy::result_large_err)] // it is moved back, seldom; boxing it would cost those that are not
 pub(super) fn plain_answer(
     server: &Server,
     manner: Manner,

@@ -65,7 +65,7 @@ impl First {
                     Err(udp) => Landing::Ended(udp, 0),
                 }
             }
-            silent => silent,
+            silent @ Landing::Silent(_) => silent,
         };
         Err(Box::new(Unsettled { first: self, landing }))
     }
