@@ -4,6 +4,7 @@
 //! it does so by audience, never network by route.
 
 pub mod network;
+mod prefix;
 pub mod suffix;
 pub mod table;
 pub mod view;
