@@ -80,7 +80,7 @@ pub(super) async fn step(
     means: Means<'_>,
     trace: &mut Trace,
 ) -> Result<Step, Wanted> {
-    let candidates = snapshot.table.candidates(view, name.as_ref());
+    let candidates: SmallVec<[u32; 8]> = snapshot.table.candidates(view, name.as_ref()).collect();
     let mut passed: Option<Said> = None;
     let mut below_a_cut = None;
     for (nth, &route) in candidates.iter().enumerate() {

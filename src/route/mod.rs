@@ -3,11 +3,15 @@
 //! Everything here is immutable once built; building is the only place that compares everything with everything, and
 //! it does so by audience, never network by route.
 
+mod claim;
+mod crowd;
 pub mod network;
+mod prefix;
 pub mod suffix;
 pub mod table;
 pub mod view;
 
+pub use claim::{Candidate, Candidates};
 pub use network::NetworkTable;
-pub use table::{Candidate, Caps, FallThrough, Route, RouteTable, Target, Visible};
+pub use table::{Caps, FallThrough, Route, RouteTable, Target, Visible};
 pub use view::View;

@@ -1,102 +1,204 @@
-//! Name → the domains above it that are in the table, by longest suffix.
+//! Name → the domain of the table that it is in: the longest suffix.
 //!
-//! A hash of the labels is grown from the root leftwards and each step is probed; every ancestor of a domain is in the
-//! table too, so the walk ends at the first suffix that is not there: a long random name costs no more than a short one.
+//! A name is hashed once a label, from the root leftwards, and looked for only at the depths at which the table has
+//! domains, the deepest first. So a lookup costs labels, not routes, and a long random name no more than a short one.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use smallvec::SmallVec;
 use std::hash::{BuildHasher, Hasher};
 
-use crate::wire::{Name, NameRef};
+use foldhash::fast::{FixedState, FoldHasher};
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 
-/// Domains and what is kept for each.
+use crate::wire::NameRef;
+
+/// No domain.
+const NONE: u32 = u32::MAX;
+/// The most octets of a name that stand in its node.
+const INLINE: usize = 43;
+/// Of eight octets, all bits but those that tell lower from upper case. Octets that are no letters lose theirs too: some
+/// names then have one hash, and are told apart when they are compared.
+const CASELESS: u64 = 0xdfdf_dfdf_dfdf_dfdf;
+
+/// Domains by number, and what is kept for each.
 #[derive(Debug, Clone)]
 pub struct SuffixTable<T> {
-    nodes: Vec<Node<T>>,
-    index: HashTable<u32>,
+    /// A domain's number is the bucket that it is in.
+    nodes: HashTable<Node<T>>,
+    /// Names that are too long for a node.
+    long: Vec<Box<[u8]>>,
+    /// The numbers of labels that domains have, as bits.
+    depths: u128,
     seed: FixedState,
 }
 
+/// With a value of 16 bytes a cache line: a domain that is found is in one place.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Node<T> {
-    domain: Name,
-    hash: u64,
-    values: SmallVec<[T; 1]>,
+    value: T,
+    /// The nearest domain above.
+    above: u32,
+    length: u8,
+    /// The name in lower case, or the number of a long one.
+    name: [u8; INLINE],
+}
+
+/// The suffixes of a name that are as deep as some domain: where each begins, and its hash. The shortest first.
+type Steps = SmallVec<[(u8, u64); 32]>;
+
+impl<T: Default> SuffixTable<T> {
+    /// The table of these domains, and the number of each: equal ones have the same.
+    pub fn new<'a>(domains: impl Iterator<Item = NameRef<'a>> + Clone) -> (SuffixTable<T>, Vec<u32>) {
+        let mut table = SuffixTable {
+            nodes: HashTable::new(),
+            long: Vec::new(),
+            depths: domains.clone().fold(0, |depths, domain| depths | 1 << domain.label_count()),
+            // Only configured domains are hashed into it: nobody outside chooses them.
+            seed: FixedState::with_seed(0x6b61_6b65),
+        };
+        domains.clone().for_each(|domain| table.add(domain));
+        // Now that none is added any more, each stays in its bucket.
+        let numbers: Vec<u32> = domains.clone().map(|domain| table.find(domain).unwrap_or(NONE)).collect();
+        for (number, domain) in numbers.iter().zip(domains) {
+            let above = domain.parent().and_then(|parent| table.find(parent)).unwrap_or(NONE);
+            if let Some(node) = table.nodes.get_bucket_mut(*number as usize) {
+                node.above = above;
+            }
+        }
+        (table, numbers)
+    }
+
+    fn add(&mut self, domain: NameRef<'_>) {
+        let hash = hash_of(&self.seed, domain.wire());
+        if self.probe(hash, domain.wire()).is_some() {
+            return;
+        }
+        let lower = domain.wire().to_ascii_lowercase();
+        let mut name = [0; INLINE];
+        match name.get_mut(..lower.len()) {
+            Some(place) => place.copy_from_slice(&lower),
+            None => {
+                name[..4].copy_from_slice(&(self.long.len() as u32).to_ne_bytes());
+                self.long.push(lower.into());
+            }
+        }
+        let length = domain.wire().len() as u8;
+        let node = Node { value: T::default(), above: NONE, length, name };
+        let (long, seed) = (&self.long, &self.seed);
+        self.nodes.insert_unique(hash, node, |node| hash_of(seed, node.name(long)));
+    }
 }
 
 impl<T> SuffixTable<T> {
-    /// An empty table.
-    pub fn new() -> SuffixTable<T> {
-        // The table holds configured domains only: nobody outside chooses what is hashed into it.
-        SuffixTable { nodes: Vec::new(), index: HashTable::new(), seed: FixedState::with_seed(0x6b61_6b65) }
+    /// The most specific domain that the name is in.
+    pub fn find(&self, name: NameRef<'_>) -> Option<u32> {
+        let mut steps = Steps::new();
+        take_steps(&self.seed, self.depths, name.wire(), &mut steps);
+        let mut deepest_first = steps.iter().rev();
+        deepest_first.find_map(|&(begin, hash)| self.probe(hash, &name.wire()[usize::from(begin)..]))
     }
 
-    /// Adds a value at a domain, behind those that it has.
-    pub fn push(&mut self, domain: &Name, value: T) {
-        let mut path: SmallVec<[NameRef<'_>; 16]> = domain.as_ref().suffixes().collect();
-        path.reverse();
-        let (mut hash, mut at) = (0, 0);
-        for name in path {
-            hash = self.grow(hash, name);
-            at = match self.probe(hash, name) {
-                Some(at) => at,
-                None => {
-                    let at = self.nodes.len();
-                    self.nodes.push(Node { domain: name.to_lower(), hash, values: SmallVec::new() });
-                    let nodes = &self.nodes;
-                    self.index.insert_unique(hash, at as u32, |n| nodes[*n as usize].hash);
-                    at
-                }
-            };
+    /// The next less specific domain.
+    pub fn above(&self, domain: u32) -> Option<u32> {
+        let above = self.nodes.get_bucket(domain as usize)?.above;
+        (above != NONE).then_some(above)
+    }
+
+    /// What is kept for a domain.
+    pub fn value(&self, domain: u32) -> Option<&T> {
+        self.nodes.get_bucket(domain as usize).map(|node| &node.value)
+    }
+
+    /// Sets what is kept for a domain.
+    pub fn set(&mut self, domain: u32, value: T) {
+        if let Some(node) = self.nodes.get_bucket_mut(domain as usize) {
+            node.value = value;
         }
-        self.nodes[at].values.push(value);
     }
 
-    /// The values at the name and above it, the most specific domain first.
-    pub fn find(&self, name: NameRef<'_>) -> SmallVec<[&[T]; 8]> {
-        let path: SmallVec<[NameRef<'_>; 16]> = name.suffixes().collect();
-        let mut found = SmallVec::new();
-        let mut hash = 0;
-        for name in path.iter().rev() {
-            hash = self.grow(hash, *name);
-            let Some(at) = self.probe(hash, *name) else { break };
-            if !self.nodes[at].values.is_empty() {
-                found.push(self.nodes[at].values.as_slice());
-            }
-        }
-        found.reverse();
-        found
+    /// How many bytes it takes.
+    pub fn footprint(&self) -> usize {
+        let long: usize = self.long.iter().map(|name| size_of_val(name) + name.len()).sum();
+        self.nodes.allocation_size() + long
     }
 
-    /// The values at exactly this domain.
-    pub fn at(&self, domain: NameRef<'_>) -> &[T] {
-        let path: SmallVec<[NameRef<'_>; 16]> = domain.suffixes().collect();
-        let hash = path.iter().rev().fold(0, |hash, name| self.grow(hash, *name));
-        self.probe(hash, domain).map_or(&[], |at| self.nodes[at].values.as_slice())
-    }
-
-    fn probe(&self, hash: u64, name: NameRef<'_>) -> Option<usize> {
-        self.index.find(hash, |at| self.nodes[*at as usize].domain.as_ref() == name).map(|at| *at as usize)
-    }
-
-    /// The hash of `name` from the hash of its parent.
-    fn grow(&self, parent: u64, name: NameRef<'_>) -> u64 {
-        let mut lower = [0u8; 64];
-        let label = &name.wire()[..=usize::from(name.wire()[0])];
-        let lower = &mut lower[..label.len()];
-        lower.copy_from_slice(label);
-        lower.make_ascii_lowercase();
-        let mut hasher = self.seed.build_hasher();
-        hasher.write_u64(parent);
-        hasher.write(lower);
-        hasher.finish()
+    fn probe(&self, hash: u64, name: &[u8]) -> Option<u32> {
+        let is_it = |node: &Node<T>| node.name(&self.long).eq_ignore_ascii_case(name);
+        self.nodes.find_bucket_index(hash, is_it).map(|bucket| bucket as u32)
     }
 }
 
-impl<T> Default for SuffixTable<T> {
+/// Hashes a name label by label from the root, and takes the steps at which `depths` has a bit.
+fn take_steps(seed: &FixedState, depths: u128, wire: &[u8], steps: &mut Steps) {
+    let mut begins = [0u8; 128];
+    let (mut labels, mut at) = (0, 0);
+    while wire[at] != 0 {
+        begins[labels] = at as u8;
+        at += 1 + usize::from(wire[at]);
+        labels += 1;
+    }
+    let mut hasher = seed.build_hasher();
+    if depths & 1 == 1 {
+        steps.push((at as u8, hasher.finish()));
+    }
+    // No more labels are hashed than some domain has.
+    let mut depths = (depths & (u128::MAX >> (127 - labels))) >> 1;
+    while depths != 0 {
+        labels -= 1;
+        at = usize::from(begins[labels]);
+        hash_label(&mut hasher, &wire[at..]);
+        if depths & 1 == 1 {
+            steps.push((at as u8, hasher.finish()));
+        }
+        depths >>= 1;
+    }
+}
+
+fn hash_of(seed: &FixedState, wire: &[u8]) -> u64 {
+    let mut steps = Steps::new();
+    take_steps(seed, u128::MAX, wire, &mut steps);
+    steps.last().map_or(0, |(_, hash)| *hash)
+}
+
+/// Hashes the first label of a name, eight octets at a time. Its length goes in too, so that labels do not run together.
+fn hash_label(hasher: &mut FoldHasher<'_>, name: &[u8]) {
+    let mut rest = 1 + usize::from(name[0]);
+    let mut at = 0;
+    while rest >= 8 {
+        hasher.write_u64(word(name, at) & CASELESS);
+        (at, rest) = (at + 8, rest - 8);
+    }
+    if rest > 0 {
+        let of_label = u64::MAX >> (64 - 8 * rest);
+        hasher.write_u64(word(name, at) & of_label & CASELESS);
+    }
+}
+
+/// Eight octets of a name, or those that are left of it.
+fn word(name: &[u8], at: usize) -> u64 {
+    let mut octets = [0; 8];
+    match name.get(at..at + 8) {
+        Some(whole) => octets.copy_from_slice(whole),
+        None => octets[..name.len() - at].copy_from_slice(&name[at..]),
+    }
+    u64::from_le_bytes(octets)
+}
+
+impl<T> Node<T> {
+    fn name<'a>(&'a self, long: &'a [Box<[u8]>]) -> &'a [u8] {
+        match self.name.get(..usize::from(self.length)) {
+            Some(name) => name,
+            None => {
+                let [a, b, c, d, ..] = self.name;
+                &long[u32::from_ne_bytes([a, b, c, d]) as usize]
+            }
+        }
+    }
+}
+
+impl<T: Default> Default for SuffixTable<T> {
     fn default() -> Self {
-        SuffixTable::new()
+        SuffixTable::new(std::iter::empty()).0
     }
 }
 
@@ -104,12 +206,19 @@ impl<T> Default for SuffixTable<T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::wire::Name;
     use proptest::prelude::*;
 
+    /// Names of few labels that look alike, some too long for a node.
     fn domain() -> impl Strategy<Value = Name> {
-        prop::collection::vec(prop::sample::select(vec!["a", "B", "b", "cc", "c.c", "x\\.y"]), 0..5).prop_map(
-            |labels| if labels.is_empty() { Name::root() } else { labels.join(".").parse().unwrap() },
-        )
+        let label = prop_oneof![
+            8 => prop::sample::select(vec!["a", "B", "b", "cc", "c.c", "x\\.y", "\\001a"]).prop_map(str::to_owned),
+            1 => (30usize..34).prop_map(|length| "L".repeat(length)),
+        ];
+        prop::collection::vec(label, 0..5).prop_map(|labels| match labels.len() {
+            0 => Name::root(),
+            _ => labels.join(".").parse().unwrap(),
+        })
     }
 
     proptest! {
@@ -118,17 +227,41 @@ mod tests {
             domains in prop::collection::vec(domain(), 0..30),
             names in prop::collection::vec(domain(), 1..30),
         ) {
-            let mut table = SuffixTable::new();
-            domains.iter().enumerate().for_each(|(n, domain)| table.push(domain, n));
-            for name in names {
-                let found: Vec<usize> = table.find(name.as_ref()).concat();
+            let (table, numbers) = SuffixTable::<()>::new(domains.iter().map(Name::as_ref));
+            for name in names.iter().chain(&domains) {
+                let mut found: Vec<u32> = Vec::new();
+                let mut next = table.find(name.as_ref());
+                while let Some(domain) = next {
+                    found.push(domain);
+                    next = table.above(domain);
+                }
                 let mut naive: Vec<usize> =
                     (0..domains.len()).filter(|n| name.as_ref().is_under(domains[*n].as_ref())).collect();
-                naive.sort_by_key(|n| (std::cmp::Reverse(domains[*n].as_ref().label_count()), *n));
-                prop_assert_eq!(found, naive);
-                let exact: Vec<usize> = (0..domains.len()).filter(|n| domains[*n] == name).collect();
-                prop_assert_eq!(table.at(name.as_ref()), &exact[..]);
+                naive.sort_by_key(|n| std::cmp::Reverse(domains[*n].as_ref().label_count()));
+                let mut naive: Vec<u32> = naive.into_iter().map(|n| numbers[n]).collect();
+                naive.dedup();
+                prop_assert_eq!(found, naive, "{}", name);
+            }
+            for (one, other) in (0..domains.len()).flat_map(|n| (0..n).map(move |m| (n, m))) {
+                prop_assert_eq!(domains[one] == domains[other], numbers[one] == numbers[other]);
             }
         }
+    }
+
+    #[test]
+    fn the_longest_names_and_those_of_most_labels_are_found() {
+        let deep = vec!["a"; 127].join(".");
+        let wide = format!("{0}.{0}.{0}.{1}", "w".repeat(63), "w".repeat(61));
+        let domains: Vec<Name> =
+            [".", deep.as_str(), &deep[2..], wide.as_str()].map(|d| d.parse().unwrap()).into();
+        let (table, numbers) = SuffixTable::<()>::new(domains.iter().map(Name::as_ref));
+        let find = |name: &str| table.find(name.to_uppercase().parse::<Name>().unwrap().as_ref());
+        let [root, deepest, parent, widest] = numbers[..] else { panic!("four domains, {numbers:?}") };
+        assert_eq!([find(&deep), find(&deep[2..]), find(&wide)], [deepest, parent, widest].map(Some));
+        assert_eq!([find(&deep[4..]), find(&wide[64..])], [root, root].map(Some));
+        assert_eq!(
+            [deepest, parent, root].map(|domain| table.above(domain)),
+            [Some(parent), Some(root), None]
+        );
     }
 }

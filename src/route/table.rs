@@ -4,10 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use smallvec::SmallVec;
 
 use super::NetworkTable;
-use super::suffix::SuffixTable;
+use super::claim::{Candidate, Candidates, Claim, Claims};
 use super::view::{self, View};
 use crate::wire::{Name, NameRef};
 
@@ -99,15 +98,6 @@ pub struct Client {
     pub view: u32,
 }
 
-/// A route whose domain covers a name, and whether a view sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate {
-    /// The route's number.
-    pub route: u32,
-    /// Whether it is seen.
-    pub seen: bool,
-}
-
 /// Networks, routes and views of one configuration.
 #[derive(Debug, Default)]
 pub struct RouteTable {
@@ -115,15 +105,7 @@ pub struct RouteTable {
     view_of_network: Vec<u32>,
     views: Vec<View>,
     routes: Vec<Route>,
-    domains: SuffixTable<Claim>,
-}
-
-/// A route at its domain. The audience stands beside the number: where thousands of routes claim one domain, each for
-/// its own network, all are looked at.
-#[derive(Debug, Clone, Copy)]
-struct Claim {
-    route: u32,
-    audience: u32,
+    claims: Claims,
 }
 
 /// A network as it is configured.
@@ -152,11 +134,11 @@ impl RouteTable {
             RouteSpec { target: Target::Zone(_), .. } => 0,
             _ => 1,
         });
-        let mut domains = SuffixTable::new();
-        for &route in &order {
+        let in_order = order.iter().map(|&route| {
             let audience = computed.audience_of_route[route as usize];
-            domains.push(&routes[route as usize].domain, Claim { route, audience });
-        }
+            (routes[route as usize].domain.as_ref(), Claim { route, audience })
+        });
+        let claims = Claims::new(in_order, &computed.all);
         let prefixes =
             networks.iter().zip(0..).flat_map(|(network, n)| network.prefixes.iter().map(move |p| (*p, n)));
         RouteTable {
@@ -168,7 +150,7 @@ impl RouteTable {
                 .zip(computed.audience_of_route)
                 .map(|(spec, audience)| Route { spec, audience })
                 .collect(),
-            domains,
+            claims,
         }
     }
 
@@ -179,30 +161,28 @@ impl RouteTable {
     }
 
     /// The routes that a view sees for a name, in the order in which they are asked.
-    pub fn candidates(&self, view: u32, name: NameRef<'_>) -> SmallVec<[u32; 8]> {
-        let view = &self.views[view as usize];
-        let found = self.domains.find(name);
-        let claims = found.iter().flat_map(|at| at.iter());
-        claims.filter(|claim| view.sees(claim.audience)).map(|claim| claim.route).collect()
+    pub fn candidates(&self, view: u32, name: NameRef<'_>) -> Candidates<'_> {
+        self.claims.seen_by(view, &self.views[view as usize], name)
     }
 
     /// The route that a view asks first for a name.
     pub fn first(&self, view: u32, name: NameRef<'_>) -> Option<u32> {
-        let view = &self.views[view as usize];
-        let found = self.domains.find(name);
-        let mut claims = found.iter().flat_map(|at| at.iter());
-        claims.find(|claim| view.sees(claim.audience)).map(|claim| claim.route)
+        self.candidates(view, name).next()
     }
 
     /// Every route that covers a name, seen by a view or not, in order: for `explain`.
     pub fn all_candidates(&self, view: u32, name: NameRef<'_>) -> Vec<Candidate> {
         let view = &self.views[view as usize];
-        let found = self.domains.find(name);
-        found
-            .iter()
-            .flat_map(|at| at.iter())
-            .map(|claim| Candidate { route: claim.route, seen: view.sees(claim.audience) })
-            .collect()
+        let seen = |claim: &Claim| Candidate { route: claim.route, seen: view.sees(claim.audience) };
+        self.claims.all(name).map(seen).collect()
+    }
+
+    /// How many bytes it takes to find clients and routes; the routes themselves not counted.
+    pub fn footprint(&self) -> usize {
+        self.networks.footprint()
+            + size_of_val(&self.view_of_network[..])
+            + self.views.iter().map(View::footprint).sum::<usize>()
+            + self.claims.footprint()
     }
 
     /// A route by number.
@@ -298,7 +278,7 @@ mod tests {
         let client = |address: &str| table.client(address.parse().unwrap()).unwrap();
         let asked = |address: &str, name: &str| {
             let name: Name = name.parse().unwrap();
-            table.candidates(client(address).view, name.as_ref()).to_vec()
+            table.candidates(client(address).view, name.as_ref()).collect::<Vec<u32>>()
         };
         assert_eq!(client("10.0.0.7").view, client("10.0.30.7").view);
         assert_eq!(table.views().len(), 3);

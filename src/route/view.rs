@@ -25,6 +25,27 @@ impl View {
         self.audiences.get(audience as usize / 64).is_some_and(|word| word >> (audience % 64) & 1 == 1)
     }
 
+    /// The audiences whose routes are seen.
+    pub(super) fn audiences(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.audiences).flat_map(|(nth, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = rest.checked_ilog2()?;
+                rest ^= 1 << bit;
+                Some(64 * nth + bit)
+            })
+        })
+    }
+
+    /// How many words `audiences` goes through.
+    pub(super) fn words(&self) -> usize {
+        self.audiences.len()
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        size_of::<View>() + self.name.len() + size_of_val(&self.audiences[..])
+    }
+
     fn add(&mut self, audience: usize) {
         let word = audience / 64;
         if self.audiences.len() <= word {

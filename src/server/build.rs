@@ -174,10 +174,10 @@ impl Making<'_> {
                 }
             }
             config::Target::Forward { upstream } => {
-                let uid = uid(&[&domain, &caps, &comparable(&config.upstreams[*upstream])]);
+                let uid = uid(&(&domain, caps, comparable(&config.upstreams[*upstream])));
                 routes.push(spec(Target::Forward(*upstream as u32), uid));
             }
-            config::Target::Recurse => routes.push(spec(Target::Recurse, uid(&[&domain, &caps]))),
+            config::Target::Recurse => routes.push(spec(Target::Recurse, uid(&(&domain, caps)))),
             config::Target::Refuse => routes.push(spec(Target::Refuse, 0)),
         }
     }
@@ -225,7 +225,7 @@ impl Making<'_> {
 }
 
 /// An upstream without its place in the text: moving it does not change what it says.
-fn comparable(upstream: &config::Upstream) -> impl std::fmt::Debug {
+fn comparable(upstream: &config::Upstream) -> impl Hash {
     let config::Upstream {
         name,
         servers,
@@ -238,7 +238,7 @@ fn comparable(upstream: &config::Upstream) -> impl std::fmt::Debug {
         deadline: _,
         health_check: _,
     } = upstream;
-    (name.clone(), servers.clone(), backups.clone(), *source_v4, *source_v6)
+    (name, servers, backups, *source_v4, *source_v6)
 }
 
 fn keeping(cache: &config::Cache) -> Keeping {
@@ -251,11 +251,10 @@ fn keeping(cache: &config::Cache) -> Keeping {
 
 /// 128 bits of what shapes a route's answers. Equal definitions give equal numbers in every process, so that what is
 /// cached for a route outlives a reload and, written out, a restart.
-fn uid(parts: &[&dyn std::fmt::Debug]) -> u128 {
+fn uid(definition: &impl Hash) -> u128 {
     let half = |salt: u64| {
         let mut hasher = DefaultHasher::new();
-        salt.hash(&mut hasher);
-        parts.iter().for_each(|part| format!("{part:?}").hash(&mut hasher));
+        (salt, definition).hash(&mut hasher);
         u128::from(hasher.finish())
     };
     half(1) << 64 | half(2)
