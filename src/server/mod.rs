@@ -2,10 +2,11 @@
 //!
 //! [`build`] makes a snapshot off to the side; [`life`] keeps the server alive between signals; [`status`] tells the
 //! HTTP endpoint what it may show, [`standing`] whether the node is ready; [`journal`] writes
-//! for journald.
+//! for journald, [`descriptor`] shares out file descriptors.
 
 mod adapter;
 pub mod build;
+mod descriptor;
 mod journal;
 mod life;
 mod probing;
