@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;

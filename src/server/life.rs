@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::adapter::Street;
 use super::build::{Inventory, build};
+use super::descriptor;
 use super::probing::Probing;
 use super::standing::Standing;
 use super::status::{Reloads, Show};
@@ -126,7 +127,7 @@ impl Server {
             tracing::warn!("{warning}");
         }
         let started = SystemTime::now();
-        raise_descriptors();
+        let descriptors = descriptor::raise();
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
@@ -156,7 +157,8 @@ impl Server {
             }
             None => None,
         };
-        let listening = listen::start(&listen_config(&config, workers), listen::batch::inherit()?, make)?;
+        let listening =
+            listen::start(&listen_config(&config, workers, descriptors), listen::batch::inherit()?, make)?;
         let warming = warm::begin(&config, &shared);
         let probing = Probing::start()?;
         probing.watch(&built.inventory);
@@ -186,6 +188,7 @@ impl Server {
         let outcome = runtime.block_on(async {
             let mut watch = tokio::time::interval(watchdog_period());
             let mut beats = self.beats();
+            let mut log = self.log.control().watch();
             notify(&[sd_notify::NotifyState::Ready]);
             loop {
                 tokio::select! {
@@ -194,6 +197,7 @@ impl Server {
                     _ = signals.terminate.recv() => return Ok(()),
                     _ = signals.interrupt.recv() => return Ok(()),
                     _ = watch.tick() => {
+                        log.look();
                         // A worker that no longer turns must not be kept alive by a main thread that does.
                         let now = self.beats();
                         if now.iter().zip(&beats).all(|(now, before)| now != before) {
@@ -307,13 +311,13 @@ fn factory(
     }
 }
 
-fn listen_config(config: &Config, workers: usize) -> ListenConfig {
+fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenConfig {
     let listen = &config.listen;
     ListenConfig {
         dns: listen.dns.clone(),
         workers,
         tcp_idle_timeout: listen.tcp_idle_timeout,
-        tcp_clients: listen.tcp_clients,
+        tcp_clients: descriptor::for_tcp(listen.tcp_clients, descriptors),
         tcp_per_client: listen.tcp_per_client,
         tcp_pipeline: listen.tcp_pipeline,
         max_in_flight: listen.max_in_flight,
@@ -365,16 +369,6 @@ fn say_what_waits_for_a_restart(before: &Config, after: &Config) -> Config {
         tracing::warn!("{what} changed: takes effect at the next restart");
     }
     config
-}
-
-/// The soft limit is for programs that still use select(2). Ports towards upstreams and TCP clients need descriptors.
-fn raise_descriptors() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(soft, hard)| setrlimit(Resource::RLIMIT_NOFILE, soft.max(hard.min(1 << 16)), hard));
-    if let Err(error) = raised {
-        tracing::warn!("the limit on file descriptors stays as it is: {error}");
-    }
 }
 
 fn default_workers() -> usize {

@@ -1,10 +1,13 @@
 //! Config → Snapshot; start, reload, drain, stop.
 //!
 //! [`build`] makes a snapshot off to the side; [`life`] keeps the server alive between signals; [`status`] tells the
-//! HTTP endpoint what it may show, [`standing`] whether the node is ready.
+//! HTTP endpoint what it may show, [`standing`] whether the node is ready; [`journal`] writes
+//! for journald, [`descriptor`] shares out file descriptors.
 
 mod adapter;
 pub mod build;
+mod descriptor;
+mod journal;
 mod life;
 mod probing;
 mod standing;
@@ -18,13 +21,11 @@ pub use life::{Fault, Origin, Server, run};
 pub fn log_to_stderr(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(false);
     // journald writes the time itself. A second call, as tests make, changes nothing.
-    let _ = if under_systemd {
-        lines.without_time().with_ansi(false).try_init()
+    let _ = if journal::reads_stderr() {
+        lines.without_time().with_writer(journal::Journal).try_init()
     } else {
-        lines.with_ansi(false).try_init()
+        lines.with_writer(std::io::stderr).try_init()
     };
 }

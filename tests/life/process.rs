@@ -81,8 +81,15 @@ visible-to = ["vpc"]
 
     /// The command that serves it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kakehashi"));
-        command.args(["serve", "--config", "main.toml"]).current_dir(self.folder.path());
+        self.command_through(&[])
+    }
+
+    /// The same through a program that ends as ours.
+    pub fn command_through(&self, through: &[&str]) -> Command {
+        let serve = [env!("CARGO_BIN_EXE_kakehashi"), "serve", "--config", "main.toml"];
+        let words = [through, &serve].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(self.folder.path());
         quiet(&mut command);
         command
     }

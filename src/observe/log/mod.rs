@@ -14,11 +14,13 @@ mod sink;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
 mod writer;
 
 pub use file::Rotation;
 pub use lane::Lane;
 pub use sink::Target;
+pub use watch::Watch;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +55,12 @@ struct Shared {
     lines: Counter,
     /// Lines that were made and could not be kept; only the log thread raises it.
     lost: Counter,
+    /// Odd while the log thread is at work, even while it rests.
+    turns: Counter,
+    /// The drops that the log thread knows of.
+    known: Counter,
+    /// Whether somebody else has said that it hangs.
+    hung: AtomicBool,
     reopen: AtomicBool,
     redirect: Mutex<Option<Sink>>,
     stop: AtomicBool,
@@ -79,6 +87,9 @@ impl QueryLog {
             lanes: counts,
             lines: Counter::default(),
             lost: Counter::default(),
+            turns: Counter::default(),
+            known: Counter::default(),
+            hung: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
             redirect: Mutex::new(None),
             stop: AtomicBool::new(false),
@@ -136,6 +147,11 @@ impl LogControl {
         self.shared.bell.wanted.store(wanted, Ordering::Relaxed);
         self.shared.bell.wake();
         Ok(())
+    }
+
+    /// A watch over the log thread, for a thread that does something else.
+    pub fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.shared))
     }
 
     /// How many lines were written, how many not.

@@ -104,8 +104,15 @@ impl Writer {
         }
     }
 
-    /// Moves what is queued to the sink, up to a bound; gives how many octets.
+    /// Moves what is queued to the sink, up to a bound; gives how many octets. Others see that it is at it.
     fn round(&mut self, now: Moment) -> usize {
+        self.shared.turns.add(1);
+        let moved = self.move_queued(now);
+        self.shared.turns.add(1);
+        moved
+    }
+
+    fn move_queued(&mut self, now: Moment) -> usize {
         let mut moved = 0;
         while moved < ROUND {
             let mut piece = 0;
@@ -208,21 +215,20 @@ enum Cause {
 /// Watches for queues that were full, and says so once.
 #[derive(Default)]
 struct Overflow {
-    dropped: u64,
     /// Since when, how many had been dropped before, and when it last grew.
     now: Option<(u64, Instant)>,
 }
 
 impl Overflow {
     fn watch(&mut self, shared: &Shared, cause: Cause, now: Instant) {
-        let dropped = shared.dropped();
-        if dropped > self.dropped {
-            if self.now.is_none() && cause == Cause::Load {
+        let (dropped, known) = (shared.dropped(), shared.known.get());
+        if dropped > known {
+            if self.now.is_none() && cause == Cause::Load && !shared.hung.load(Ordering::Relaxed) {
                 tracing::warn!("the query log's queue is full; answers go on, lines are dropped and counted");
             }
-            let before = self.now.map_or(self.dropped, |(before, _)| before);
+            let before = self.now.map_or(known, |(before, _)| before);
             self.now = Some((before, now));
-            self.dropped = dropped;
+            shared.known.add(dropped - known);
         } else if let Some((before, last)) = self.now
             && now.saturating_duration_since(last) >= CALM
         {
@@ -231,6 +237,7 @@ impl Overflow {
                 "the query log keeps up again; so many lines were dropped"
             );
             self.now = None;
+            shared.hung.store(false, Ordering::Relaxed);
         }
     }
 }
