@@ -206,11 +206,13 @@ impl ResponseCache {
     /// What it did so far and what it holds.
     pub fn counts(&self) -> Counts {
         let (entries, bytes, evictions) = self.answers.counts();
+        // moka counts when it tidies up, which it leaves to the next write; whoever looks wants to see what is there now.
+        self.failures.run_pending_tasks();
         Counts {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             evictions,
-            entries,
+            entries: entries + self.failures.entry_count(),
             bytes,
         }
     }

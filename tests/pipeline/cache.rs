@@ -34,11 +34,13 @@ fn a_day_is_cut_to_300_seconds_a_negative_to_60_and_both_count_down() {
 #[test]
 fn no_ttl_goes_up_or_lasts_longer_on_its_way_through_two_caches() {
     let upstream = StandIn::start("www.test1 10 A 192.0.2.1");
-    let mut world = World::new(RULE, &[&upstream]);
+    // What ends soon would be fetched anew.
+    let quiet = format!("[cache]\nprefetch = false\n{RULE}");
+    let mut world = World::new(&quiet, &[&upstream]);
     world.a(VPC, "www.test1");
     // A reload empties the answer cache, so the next answer is made from the response cache, in mid-second.
     world.turn_clock(4.6);
-    world.reload(RULE, &[&upstream]);
+    world.reload(&quiet, &[&upstream]);
     assert_eq!(world.a(VPC, "www.test1").ttls().into_iter().collect::<Vec<_>>(), [6]);
     world.turn_clock(0.5);
     assert_eq!(world.a(VPC, "www.test1").ttls().into_iter().collect::<Vec<_>>(), [5]);
