@@ -61,7 +61,7 @@ shape! {
         optional "serve-stale" serve_stale: String = r#"serve-stale = "1h""#;
         optional "stale-after" stale_after: String = r#"stale-after = "1800ms""#;
         optional "prefetch" prefetch: bool = "prefetch = true";
-        optional "snapshot" snapshot: String = r#"snapshot = "/var/cache/kakehashi/responses""#;
+        optional "snapshot" snapshot: String = r#"snapshot = "/var/lib/kakehashi/responses""#;
     }
 }
 
