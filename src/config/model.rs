@@ -55,8 +55,10 @@ pub struct Listen {
     pub workers: Option<NonZeroUsize>,
     /// The EDNS UDP payload size that we announce and keep to, in octets: 512 to 4096.
     pub udp_payload: u16,
-    /// How long a TCP connection may be silent.
+    /// How long a TCP connection may be silent between its queries.
     pub tcp_idle_timeout: Duration,
+    /// How long one message may take to arrive or to be taken, and a new connection to its first query.
+    pub tcp_message_timeout: Duration,
     /// TCP connections at once, all clients together.
     pub tcp_clients: usize,
     /// TCP connections at once from one address.

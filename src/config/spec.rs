@@ -43,6 +43,7 @@ shape! {
         optional "workers" workers: u64 = "workers = 2";
         optional "udp-payload" udp_payload: u64 = "udp-payload = 1232";
         optional "tcp-idle-timeout" tcp_idle_timeout: String = r#"tcp-idle-timeout = "10s""#;
+        optional "tcp-message-timeout" tcp_message_timeout: String = r#"tcp-message-timeout = "5s""#;
         optional "tcp-clients" tcp_clients: u64 = "tcp-clients = 1000";
         optional "tcp-per-client" tcp_per_client: u64 = "tcp-per-client = 100";
         optional "tcp-pipeline" tcp_pipeline: u64 = "tcp-pipeline = 64";

@@ -317,6 +317,7 @@ fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenC
         dns: listen.dns.clone(),
         workers,
         tcp_idle_timeout: listen.tcp_idle_timeout,
+        tcp_message_timeout: listen.tcp_message_timeout,
         tcp_clients: descriptor::for_tcp(listen.tcp_clients, descriptors),
         tcp_per_client: listen.tcp_per_client,
         tcp_pipeline: listen.tcp_pipeline,
