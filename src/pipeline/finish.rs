@@ -97,7 +97,7 @@ pub(super) fn identity(worker: &Worker, asked: &Asked<'_>, out: &mut Vec<u8>) {
 pub(super) fn reject(
     worker: &Worker,
     packet: &[u8],
-    head: &Head,
+    head: &Head<'_>,
     code: u16,
     path: &Path,
     now: Now,
