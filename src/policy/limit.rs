@@ -65,27 +65,50 @@ pub struct State {
     queries: Buckets,
     responses: Buckets,
     beyond: AtomicU64,
-    counts: [[AtomicU64; 2]; Kind::ALL.len()],
+    counts: [AtomicU64; Measure::ALL.len()],
 }
 
-/// What is limited.
+/// What was done to a query or a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Queries.
-    Queries,
-    /// Answers that are the same.
-    Responses,
+pub enum Measure {
+    /// Too many queries: truncated, or BADCOOKIE.
+    QueryCut,
+    /// Too many queries: silence.
+    QueryDropped,
+    /// Too many answers that are the same: truncated.
+    ResponseCut,
+    /// Too many answers that are the same: silence.
+    ResponseDropped,
+    /// Too many in flight for one prefix: refused.
+    ShareRefused,
+    /// Answers that piled up: held back.
+    HeldBack,
+    /// A client in no network: silence.
+    UnknownDropped,
 }
 
-impl Kind {
+impl Measure {
     /// All, in the order of their numbers.
-    pub const ALL: [Kind; 2] = [Kind::Queries, Kind::Responses];
+    pub const ALL: [Measure; 7] = [
+        Measure::QueryCut,
+        Measure::QueryDropped,
+        Measure::ResponseCut,
+        Measure::ResponseDropped,
+        Measure::ShareRefused,
+        Measure::HeldBack,
+        Measure::UnknownDropped,
+    ];
 
-    /// As labels write it.
-    pub fn text(self) -> &'static str {
+    /// As labels write it: which limit, and what was done.
+    pub fn text(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Queries => "queries",
-            Kind::Responses => "responses",
+            Measure::QueryCut => ("queries", "truncated"),
+            Measure::QueryDropped => ("queries", "dropped"),
+            Measure::ResponseCut => ("responses", "truncated"),
+            Measure::ResponseDropped => ("responses", "dropped"),
+            Measure::ShareRefused => ("in-flight", "refused"),
+            Measure::HeldBack => ("pulse", "held-back"),
+            Measure::UnknownDropped => ("unknown-clients", "dropped"),
         }
     }
 }
@@ -101,17 +124,21 @@ impl State {
         }
     }
 
-    /// How many were cut, and how many were met with silence.
-    pub fn counts(&self, kind: Kind) -> (u64, u64) {
-        let [cut, silent] = &self.counts[kind as usize];
-        (cut.load(Ordering::Relaxed), silent.load(Ordering::Relaxed))
+    /// Counts a measure that was taken.
+    pub fn count(&self, measure: Measure) {
+        self.counts[measure as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    fn beyond(&self, kind: Kind, slip: u32) -> Pass {
+    /// How often each measure was taken, in the order of [`Measure::ALL`].
+    pub fn counts(&self) -> impl Iterator<Item = (Measure, u64)> {
+        Measure::ALL.iter().copied().zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    fn beyond(&self, slip: u32, cut: Measure, dropped: Measure) -> Pass {
         let nth = self.beyond.fetch_add(1, Ordering::Relaxed);
-        let cut = slip > 0 && nth.is_multiple_of(u64::from(slip));
-        self.counts[kind as usize][usize::from(!cut)].fetch_add(1, Ordering::Relaxed);
-        if cut { Pass::Cut } else { Pass::Silence }
+        let slips = slip > 0 && nth.is_multiple_of(u64::from(slip));
+        self.count(if slips { cut } else { dropped });
+        if slips { Pass::Cut } else { Pass::Silence }
     }
 }
 
@@ -123,15 +150,23 @@ impl Policy {
         Some(self.secrets.check(&cookie, path.client.ip(), now))
     }
 
+    /// Whether a client in no network is met with silence; if so, that is counted.
+    pub fn drops_unknown(&self) -> bool {
+        if self.unknown == Unknown::Drop {
+            self.state.count(Measure::UnknownDropped);
+        }
+        self.unknown == Unknown::Drop
+    }
+
     /// Whether a query of this network is looked at.
-    pub fn query(&self, network: Option<u32>, path: &Path, cookie: Option<&Checked>, now: Now) -> Pass {
-        let Some(limit) = self.limit(network, path, cookie) else { return Pass::Whole };
+    pub fn query(&self, network: u32, path: &Path, cookie: Option<&Checked>, now: Now) -> Pass {
+        let Some(limit) = self.limit(Some(network), path, cookie) else { return Pass::Whole };
         let Some(rate) = limit.queries else { return Pass::Whole };
         let mut owner = self.state.queries.hasher();
         owner.write_u128(self.prefixes.of(path.client.ip()).0);
         match self.state.queries.spend(&owner, rate, now.monotonic) {
             Spent::One => Pass::Whole,
-            Spent::Nothing => self.state.beyond(Kind::Queries, limit.slip),
+            Spent::Nothing => self.state.beyond(limit.slip, Measure::QueryCut, Measure::QueryDropped),
         }
     }
 
@@ -151,7 +186,7 @@ impl Policy {
         identify(reply, &mut owner);
         match self.state.responses.spend(&owner, rate, now.monotonic) {
             Spent::One => Pass::Whole,
-            Spent::Nothing => self.state.beyond(Kind::Responses, limit.slip),
+            Spent::Nothing => self.state.beyond(limit.slip, Measure::ResponseCut, Measure::ResponseDropped),
         }
     }
 

@@ -12,9 +12,9 @@ pub mod response;
 pub mod share;
 
 pub use cookie::{Checked, Proof, Secrets};
-pub use limit::{Limit, Pass, Policy, Unknown};
+pub use limit::{Limit, Measure, Pass, Policy, State, Unknown};
 pub use prefix::{Prefix, Prefixes};
-pub use share::{Shares, Ticket};
+pub use share::{Leaving, Shares, Ticket};
 
 use crate::query::Failure;
 use crate::wire::rtype::{CLASS_CH, CLASS_IN};

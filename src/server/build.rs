@@ -22,6 +22,7 @@ pub struct Inventory {
     zones: HashMap<ZoneKey, Arc<ZoneHandle>>,
     groups: HashMap<String, (config::Upstream, Arc<Group>)>,
     recursor: Option<Arc<Recursor>>,
+    policy: super::policy::Kept,
 }
 
 impl Inventory {
@@ -48,7 +49,7 @@ pub struct Built {
 pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnostic>> {
     let mut making = Making {
         before,
-        inventory: Inventory::default(),
+        inventory: Inventory { policy: before.policy.clone(), ..Inventory::default() },
         faults: Vec::new(),
         warnings: Vec::new(),
         zones: Vec::new(),
@@ -97,6 +98,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         region: config.node.region.clone().unwrap_or_default(),
         node: node.clone(),
     };
+    let policy = super::policy::policy(config, &mut inventory.policy).map_err(|fault| vec![*fault])?;
     let snapshot = Snapshot {
         table,
         zones,
@@ -107,6 +109,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         node: node.into_bytes().into(),
         keeping: keeping(&config.cache),
         udp_payload: config.listen.udp_payload,
+        policy,
     };
     Ok(Built { snapshot, inventory, warnings })
 }
