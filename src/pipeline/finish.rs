@@ -18,6 +18,9 @@ use crate::wire::{RType, RecordRef, Records, Request, add_option, cut_short, fla
 /// How long an answer from zones is kept at most: it ends by its zones' counters, long before.
 const ZONE_ANSWER: Duration = Duration::from_secs(3600);
 
+/// How many times larger than its query an answer to ANY is over UDP, at most.
+const ANY_SWELL: usize = 4;
+
 /// Who asked what, and when.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -53,6 +56,11 @@ pub(super) fn limit(asked: &Asked<'_>, ours: u16) -> usize {
         Transport::Udp => {
             usize::from(asked.request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512))))
         }
+    };
+    let whole = match (asked.request.qtype, asked.path.transport) {
+        // Nobody needs it, and who forges addresses likes it best (RFC 8482).
+        (RType::ANY, Transport::Udp) => whole.min(ANY_SWELL * asked.request.packet.len()),
+        _ => whole,
     };
     asked.cookie.map_or(whole, |cookie| whole - 4 - cookie.reply.len())
 }
