@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::diagnostic::Diagnostic;
 use super::domain;
-use super::model::{Audience, Concern, Config, FallThrough, Network, Route, Target};
+use super::model::{Audience, Concern, Config, FallThrough, Network, Recursion, Route, Target};
 use super::nesting;
 use super::place::Place;
 
@@ -157,7 +157,8 @@ fn upstreams_without_rules(config: &Config, doubts: &mut Vec<Diagnostic>) {
 fn open_resolvers(config: &Config, audiences: &Audiences<'_>, doubts: &mut Vec<Diagnostic>) {
     let mut internet = Members::none(config.networks.len());
     let mut whole: Vec<(usize, &Place)> = Vec::new();
-    for (index, network) in config.networks.iter().enumerate() {
+    let offered = |network: &&Network| network.recursion == Recursion::Offered;
+    for (index, network) in config.networks.iter().enumerate().filter(|(_, network)| offered(network)) {
         if let Some((_, place)) = network.cidrs.iter().find(|(block, _)| block.prefix_len() == 0) {
             internet.insert(index);
             whole.push((index, place));

@@ -11,7 +11,7 @@ use crate::query::Directory;
 use crate::query::directory::{NetworkName, ServerName};
 use crate::recurse::Recursor;
 use crate::route::table::{NetworkSpec, RouteSpec};
-use crate::route::{Caps, FallThrough, RouteTable, Target, Visible};
+use crate::route::{Caps, FallThrough, Recursion, RouteTable, Target, Visible};
 use crate::upstream::Group;
 use crate::wire::Name;
 use crate::zone::{self, Zone, ZoneHandle};
@@ -85,6 +85,10 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
             name: network.name.clone(),
             groups: network.groups.clone(),
             prefixes: network.cidrs.iter().map(|(prefix, _)| *prefix).collect(),
+            recursion: match network.recursion {
+                config::Recursion::Offered => Recursion::Offered,
+                config::Recursion::Denied => Recursion::Denied,
+            },
         })
         .collect();
     let node = config.node.id.clone().unwrap_or_else(host_name);
