@@ -69,7 +69,7 @@ impl Secrets {
         reply[..8].copy_from_slice(&cookie.client);
         match (shown, <[u8; 16]>::try_from(cookie.server)) {
             (Some(Shown { age: ..FRESH, key: 0 }), Ok(server)) => reply[8..].copy_from_slice(&server),
-            _ => reply[8..].copy_from_slice(&self.make(&cookie.client, client, seconds)),
+            _ => reply[8..].copy_from_slice(&self.make(cookie.client, client, seconds)),
         }
         let proof = match shown {
             Some(_) => Proof::Given,
@@ -89,11 +89,11 @@ impl Secrets {
         }
         let made = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         // Serial number arithmetic, as RFC 9018 §4.3 asks: it works beyond 2106.
-        let age = i64::from(seconds.wrapping_sub(made) as i32);
+        let age = i64::from(seconds.wrapping_sub(made).cast_signed());
         if !(-AHEAD..=GOOD).contains(&age) {
             return None;
         }
-        let is_ours = |secret: &Secret| same(&mac(secret, &cookie.client, head, client), hash);
+        let is_ours = |secret: &Secret| same(mac(secret, cookie.client, *head, client), hash);
         let key = match self {
             Secrets::Own(root) => is_ours(&of_day(root, made / PERIOD)).then_some(0),
             Secrets::Shared(secrets) => secrets.iter().position(is_ours),
@@ -101,7 +101,7 @@ impl Secrets {
         key.map(|key| Shown { age, key })
     }
 
-    fn make(&self, client_cookie: &[u8; 8], client: IpAddr, seconds: u32) -> [u8; 16] {
+    fn make(&self, client_cookie: [u8; 8], client: IpAddr, seconds: u32) -> [u8; 16] {
         let secret = match self {
             Secrets::Own(root) => of_day(root, seconds / PERIOD),
             Secrets::Shared(secrets) => secrets.first().copied().unwrap_or_default(),
@@ -110,7 +110,7 @@ impl Secrets {
         cookie[0] = 1;
         cookie[4..8].copy_from_slice(&seconds.to_be_bytes());
         let head: [u8; 8] = [1, 0, 0, 0, cookie[4], cookie[5], cookie[6], cookie[7]];
-        cookie[8..].copy_from_slice(&mac(&secret, client_cookie, &head, client));
+        cookie[8..].copy_from_slice(&mac(&secret, client_cookie, head, client));
         cookie
     }
 }
@@ -126,10 +126,10 @@ impl std::fmt::Debug for Secrets {
 }
 
 /// RFC 9018 §4.4: SipHash-2-4 of client cookie, version, reserved, timestamp, and the client's address.
-fn mac(secret: &Secret, client_cookie: &[u8; 8], head: &[u8; 8], client: IpAddr) -> [u8; 8] {
+fn mac(secret: &Secret, client_cookie: [u8; 8], head: [u8; 8], client: IpAddr) -> [u8; 8] {
     let mut hasher = SipHasher24::new_with_key(secret);
-    hasher.write(client_cookie);
-    hasher.write(head);
+    hasher.write(&client_cookie);
+    hasher.write(&head);
     match client {
         IpAddr::V4(v4) => hasher.write(&v4.octets()),
         IpAddr::V6(v6) => hasher.write(&v6.octets()),
@@ -145,7 +145,7 @@ fn of_day(root: &Secret, day: u32) -> Secret {
 }
 
 /// Compares in the same time wherever the difference lies.
-fn same(one: &[u8; 8], other: &[u8]) -> bool {
+fn same(one: [u8; 8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 

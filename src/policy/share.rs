@@ -90,7 +90,7 @@ impl Ticket {
             let swell = answer as f64 / (f64::from(SWELL) * asked.max(1) as f64);
             let leaves = first_left + apart.mul_f64(swell.min(1.0));
             if leaves > now {
-                return leaves - now;
+                return leaves.saturating_sub(now);
             }
         }
         held.pulse = Some((arrived, now));

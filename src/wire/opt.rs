@@ -168,21 +168,21 @@ mod tests {
         out
     }
 
-    fn opt(ede: &[Ede]) -> Option<Opt<'_>> {
-        Some(Opt { payload: 1232, flags: 0, nsid: None, cookie: None, ede })
+    fn opt(ede: &[Ede]) -> Opt<'_> {
+        Opt { payload: 1232, flags: 0, nsid: None, cookie: None, ede }
     }
 
     #[test]
     fn an_option_is_added_behind_those_that_are_there() {
         let ede = [Ede::new(3, "stale")];
-        let mut added = message(opt(&ede));
+        let mut added = message(Some(opt(&ede)));
         add_option(&mut added, option::COOKIE, b"0123456789abcdef");
         let cookie = Some(&b"0123456789abcdef"[..]);
-        let built = message(Some(Opt { cookie, ede: &[], ..opt(&ede).unwrap() }));
+        let built = message(Some(Opt { cookie, ede: &[], ..opt(&ede) }));
         let read = Message::parse(&added).unwrap();
         assert_eq!((read.answer.len(), &read.ede[..]), (3, &ede[..]));
         assert!(added.ends_with(&built[built.len() - 20..]));
-        let mut alone = message(opt(&[]));
+        let mut alone = message(Some(opt(&[])));
         add_option(&mut alone, option::COOKIE, b"0123456789abcdef");
         assert_eq!(alone, built);
         let mut without = message(None);
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn what_is_cut_short_says_so_and_is_no_longer_than_its_query() {
         let ede = [Ede::new(3, "stale")];
-        for (opt, octets) in [(None, 34), (opt(&ede), 45)] {
+        for (opt, octets) in [(None, 34), (Some(opt(&ede)), 45)] {
             let mut cut = message(opt);
             cut_short(&mut cut);
             let read = Message::parse(&cut).unwrap();
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_message_makes_either_fail() {
-        let whole = message(opt(&[]));
+        let whole = message(Some(opt(&[])));
         for end in 0..whole.len() {
             let (mut added, mut cut) = (whole[..end].to_vec(), whole[..end].to_vec());
             add_option(&mut added, option::COOKIE, b"01234567");

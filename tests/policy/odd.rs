@@ -55,7 +55,7 @@ fn what_no_client_should_send_is_answered_as_the_rfcs_say_and_never_forwarded() 
             "QDCOUNT 0 and no more",
             with(|b| {
                 b[5] = 0;
-                b.truncate(12)
+                b.truncate(12);
             }),
             Some("FORMERR"),
         ),
@@ -64,7 +64,7 @@ fn what_no_client_should_send_is_answered_as_the_rfcs_say_and_never_forwarded() 
             "two questions",
             with(|b| {
                 b[5] = 2;
-                b.extend_from_within(12..)
+                b.extend_from_within(12..);
             }),
             Some("FORMERR"),
         ),
