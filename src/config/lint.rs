@@ -19,6 +19,7 @@ pub(super) fn doubts(config: &Config) -> Vec<Diagnostic> {
     networks_without_clients(config, &mut doubts);
     networks_without_routes(config, &audiences, &mut doubts);
     upstreams_without_rules(config, &mut doubts);
+    internet_without_limit(config, &mut doubts);
     open_resolvers(config, &audiences, &mut doubts);
     contested_domains(config, &audiences, &mut doubts);
     doubts
@@ -149,6 +150,19 @@ fn upstreams_without_rules(config: &Config, doubts: &mut Vec<Diagnostic>) {
     for (upstream, _) in config.upstreams.iter().zip(used).filter(|(_, used)| !used) {
         let message = format!("no rule forwards to `{}`", upstream.name);
         doubts.push(Diagnostic::warning(&upstream.place, message));
+    }
+}
+
+/// Out there addresses are forged: without a limit we send whoever is named as the sender all that is asked for.
+fn internet_without_limit(config: &Config, doubts: &mut Vec<Diagnostic>) {
+    for network in config.networks.iter().filter(|network| network.limit.is_none()) {
+        let whole = network.cidrs.iter().find(|(block, _)| block.prefix_len() == 0);
+        doubts.extend(whole.map(|(_, place)| {
+            let message = format!("`{}` is every address there is, and has no limit", network.name);
+            Diagnostic::warning(place, message).with_hint(
+                "addresses can be forged over UDP: add limit = true (what it means stands in [clients])",
+            )
+        }));
     }
 }
 

@@ -148,6 +148,10 @@ pub(super) async fn serve<S: Service>(
         }
         talk.take_messages();
         if link.seat.is_lost() {
+            if link.heard.get() == Heard::Never {
+                // A crowd of silent connections shall not leave as many in TIME-WAIT: with a reset, nothing is kept.
+                let _ = from.as_ref().set_zero_linger();
+            }
             return Closed::Evicted;
         }
         talk.gather();
