@@ -143,6 +143,7 @@ fn routes(networks: u32, routes: usize) -> RouteTable {
         .map(|n| NetworkSpec {
             name: format!("n{n}"),
             groups: vec!["vpc".to_owned()],
+            recursion: kakehashi::route::Recursion::Offered,
             prefixes: format!("10.{}.{}.0/24", n / 256, n % 256).parse().into_iter().collect(),
         })
         .collect();

@@ -148,6 +148,7 @@ fn specs(networks: usize, routes: usize, at_one_domain: usize) -> (Vec<NetworkSp
             Some(NetworkSpec {
                 name: format!("n{n}"),
                 groups: vec![format!("g{}", n / 10)],
+                recursion: kakehashi::route::Recursion::Offered,
                 prefixes: vec![prefix],
             })
         })

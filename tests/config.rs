@@ -8,10 +8,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kakehashi::config::{
-    Audience, Config, Diagnostic, FallThrough, LogTarget, Reverse, Severity, SpecialUse, Target, diagnostic,
-    load, load_text,
+    Audience, ClientLimit, Config, Diagnostic, FallThrough, LogTarget, Recursion, Reverse, Severity,
+    SpecialUse, Target, diagnostic, load, load_text,
 };
 
 fn fixtures(folder: &str) -> Vec<PathBuf> {
@@ -234,4 +235,20 @@ proptest::proptest! {
         };
         proptest::prop_assert!(diagnostic::render(&told).lines().all(|line| line.len() < 2_000));
     }
+}
+
+#[test]
+fn a_network_is_limited_where_it_says_so_and_by_what_clients_says_or_itself() {
+    let config = config(
+        "[clients]\nqueries = \"100/s\"\nburst = \"2s\"\n\
+         [[network]]\nname = \"a\"\ncidr = [\"10.0.0.0/24\"]\n\
+         [[network]]\nname = \"b\"\ncidr = [\"10.0.1.0/24\"]\nlimit = true\nrecursion = false\n\
+         [[network]]\nname = \"c\"\ncidr = [\"10.0.2.0/24\"]\nlimit = { responses = \"off\", slip = 1 }\n",
+    );
+    let general =
+        ClientLimit { queries: Some(100), responses: Some(20), burst: Duration::from_secs(2), slip: 2 };
+    let limits: Vec<_> = config.networks.iter().map(|network| network.limit).collect();
+    assert_eq!(limits, [None, Some(general), Some(ClientLimit { responses: None, slip: 1, ..general })]);
+    let recursion: Vec<_> = config.networks.iter().map(|network| network.recursion).collect();
+    assert_eq!(recursion, [Recursion::Offered, Recursion::Denied, Recursion::Offered]);
 }

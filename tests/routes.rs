@@ -55,6 +55,7 @@ fn network() -> impl Strategy<Value = NetworkSpec> {
     });
     (prop::collection::vec(prefix, 1..3), prop::collection::btree_set(0..6, 0..4)).prop_map(
         |(prefixes, groups)| NetworkSpec {
+            recursion: kakehashi::route::Recursion::Offered,
             name: String::new(),
             groups: groups.into_iter().map(|group| format!("g{group}")).collect(),
             prefixes,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::diagnostic::Diagnostic;
 use super::domain;
-use super::model::{Audience, Concern, Config, FallThrough, Network, Route, Target};
+use super::model::{Audience, Concern, Config, FallThrough, Network, Recursion, Route, Target};
 use super::nesting;
 use super::place::Place;
 
@@ -19,6 +19,7 @@ pub(super) fn doubts(config: &Config) -> Vec<Diagnostic> {
     networks_without_clients(config, &mut doubts);
     networks_without_routes(config, &audiences, &mut doubts);
     upstreams_without_rules(config, &mut doubts);
+    internet_without_limit(config, &mut doubts);
     open_resolvers(config, &audiences, &mut doubts);
     contested_domains(config, &audiences, &mut doubts);
     doubts
@@ -152,12 +153,26 @@ fn upstreams_without_rules(config: &Config, doubts: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Out there addresses are forged: without a limit we send whoever is named as the sender all that is asked for.
+fn internet_without_limit(config: &Config, doubts: &mut Vec<Diagnostic>) {
+    for network in config.networks.iter().filter(|network| network.limit.is_none()) {
+        let whole = network.cidrs.iter().find(|(block, _)| block.prefix_len() == 0);
+        doubts.extend(whole.map(|(_, place)| {
+            let message = format!("`{}` is every address there is, and has no limit", network.name);
+            Diagnostic::warning(place, message).with_hint(
+                "addresses can be forged over UDP: add limit = true (what it means stands in [clients])",
+            )
+        }));
+    }
+}
+
 /// A network that is the whole internet may be served zones; queries that it can make us send elsewhere can be used
 /// to attack others and to read what is inside (RFC 5358).
 fn open_resolvers(config: &Config, audiences: &Audiences<'_>, doubts: &mut Vec<Diagnostic>) {
     let mut internet = Members::none(config.networks.len());
     let mut whole: Vec<(usize, &Place)> = Vec::new();
-    for (index, network) in config.networks.iter().enumerate() {
+    let offered = |network: &&Network| network.recursion == Recursion::Offered;
+    for (index, network) in config.networks.iter().enumerate().filter(|(_, network)| offered(network)) {
         if let Some((_, place)) = network.cidrs.iter().find(|(block, _)| block.prefix_len() == 0) {
             internet.insert(index);
             whole.push((index, place));

@@ -25,8 +25,9 @@ use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
-    Audience, Balance, Cache, CacheCaps, Concern, Config, FallThrough, HealthCheck, Listen, LogTarget,
-    Network, Node, QueryLog, Reverse, Route, SpecialUse, Target, Upstream,
+    Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,
+    Listen, LogTarget, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target, Unknown,
+    Upstream,
 };
 pub use place::{Place, Placed, Source};
 use source::Reading;

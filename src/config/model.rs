@@ -20,6 +20,8 @@ pub struct Config {
     pub listen: Listen,
     /// How much it remembers, and for how long.
     pub cache: Cache,
+    /// What clients get, and how much of it.
+    pub clients: Clients,
     /// Where the query log goes.
     pub query_log: QueryLog,
     /// Who answers the names of RFC 6303 and RFC 6761.
@@ -55,8 +57,10 @@ pub struct Listen {
     pub workers: Option<NonZeroUsize>,
     /// The EDNS UDP payload size that we announce and keep to, in octets: 512 to 4096.
     pub udp_payload: u16,
-    /// How long a TCP connection may be silent.
+    /// How long a TCP connection may be silent between its queries.
     pub tcp_idle_timeout: Duration,
+    /// How long one message may take to arrive or to be taken, and a new connection to its first query.
+    pub tcp_message_timeout: Duration,
     /// TCP connections at once, all clients together.
     pub tcp_clients: usize,
     /// TCP connections at once from one address.
@@ -88,6 +92,43 @@ pub struct Cache {
     pub prefetch: bool,
     /// Where the response cache is written at a stop and read from at a start.
     pub snapshot: Option<PathBuf>,
+}
+
+/// `[clients]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clients {
+    /// What a client in no network gets.
+    pub unknown: Unknown,
+    /// Leading bits of an IPv4 address that limits count together.
+    pub prefix_v4: u8,
+    /// Leading bits of an IPv6 address that limits count together.
+    pub prefix_v6: u8,
+    /// The limit of networks that have one, and of clients in no network.
+    pub limit: ClientLimit,
+    /// The file with the keys of cookies, shared by the nodes of one address; `None`: drawn at start.
+    pub cookie_secrets: Option<(PathBuf, Place)>,
+}
+
+/// What a client in no network gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// REFUSED.
+    Refuse,
+    /// Silence.
+    Drop,
+}
+
+/// How much one client prefix gets over UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimit {
+    /// Queries a second; `None`: any number.
+    pub queries: Option<u32>,
+    /// Answers that are the same, a second; `None`: any number.
+    pub responses: Option<u32>,
+    /// What was not asked for in this time may be asked for at once.
+    pub burst: Duration,
+    /// Of what is beyond, every so many-th is answered truncated; 0: none.
+    pub slip: u32,
 }
 
 /// `[query-log]`
@@ -140,8 +181,21 @@ pub struct Network {
     pub region: Option<String>,
     /// Groups that it belongs to.
     pub groups: Vec<String>,
+    /// Whether we ask others for its clients.
+    pub recursion: Recursion,
+    /// How much a client gets over UDP; `None`: as much as he asks for.
+    pub limit: Option<ClientLimit>,
     /// Where it is written.
     pub place: Place,
+}
+
+/// Whether we ask others for a network's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recursion {
+    /// We do: it sees forward and recurse rules.
+    Offered,
+    /// We do not: of all routes visible to it, it sees the zones and refusals only.
+    Denied,
 }
 
 /// `[[upstream]]`: servers that give the same answers.

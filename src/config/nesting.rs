@@ -134,6 +134,8 @@ mod tests {
             account_id: account.map(str::to_owned),
             vpc_id: None,
             region: None,
+            recursion: crate::config::model::Recursion::Offered,
+            limit: None,
             groups: Vec::new(),
             place,
         }

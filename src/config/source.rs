@@ -12,7 +12,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    CacheSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
+    CacheSpec, ClientsSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec,
+    UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
 
@@ -28,6 +29,7 @@ pub(super) struct Spec {
     pub(super) node: Option<Placed<Single<NodeSpec>>>,
     pub(super) listen: Option<Placed<Single<ListenSpec>>>,
     pub(super) cache: Option<Placed<Single<CacheSpec>>>,
+    pub(super) clients: Option<Placed<Single<ClientsSpec>>>,
     pub(super) query_log: Option<Placed<Single<QueryLogSpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
@@ -131,6 +133,7 @@ impl Reading {
             node,
             listen,
             cache,
+            clients,
             query_log,
             network,
             upstream,
@@ -147,6 +150,7 @@ impl Reading {
         only_one("[node]", &mut spec.node, node, faults);
         only_one("[listen]", &mut spec.listen, listen, faults);
         only_one("[cache]", &mut spec.cache, cache, faults);
+        only_one("[clients]", &mut spec.clients, clients, faults);
         only_one("[query-log]", &mut spec.query_log, query_log, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);

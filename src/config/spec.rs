@@ -19,6 +19,7 @@ shape! {
         optional "node" node: Single<NodeSpec> = "[node]";
         optional "listen" listen: Single<ListenSpec> = "[listen]";
         optional "cache" cache: Single<CacheSpec> = "[cache]";
+        optional "clients" clients: Single<ClientsSpec> = "[clients]";
         optional "query-log" query_log: Single<QueryLogSpec> = "[query-log]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
@@ -43,6 +44,7 @@ shape! {
         optional "workers" workers: u64 = "workers = 2";
         optional "udp-payload" udp_payload: u64 = "udp-payload = 1232";
         optional "tcp-idle-timeout" tcp_idle_timeout: String = r#"tcp-idle-timeout = "10s""#;
+        optional "tcp-message-timeout" tcp_message_timeout: String = r#"tcp-message-timeout = "5s""#;
         optional "tcp-clients" tcp_clients: u64 = "tcp-clients = 1000";
         optional "tcp-per-client" tcp_per_client: u64 = "tcp-per-client = 100";
         optional "tcp-pipeline" tcp_pipeline: u64 = "tcp-pipeline = 64";
@@ -66,6 +68,20 @@ shape! {
 }
 
 shape! {
+    /// `[clients]`
+    struct ClientsSpec "[clients]" {
+        optional "unknown" unknown: String = r#"unknown = "refuse""#;
+        optional "prefix-v4" prefix_v4: u64 = "prefix-v4 = 24";
+        optional "prefix-v6" prefix_v6: u64 = "prefix-v6 = 56";
+        optional "queries" queries: String = r#"queries = "500/s""#;
+        optional "responses" responses: String = r#"responses = "20/s""#;
+        optional "burst" burst: String = r#"burst = "1s""#;
+        optional "slip" slip: u64 = "slip = 2";
+        optional "cookie-secrets" cookie_secrets: String = r#"cookie-secrets = "/etc/kakehashi/cookie-secrets""#;
+    }
+}
+
+shape! {
     /// `[query-log]`
     struct QueryLogSpec "[query-log]" {
         optional "to" to: String = r#"to = "/var/log/kakehashi/query.log""#;
@@ -85,6 +101,39 @@ shape! {
         optional "vpc-id" vpc_id: String = r#"vpc-id = "vpc-0abc123def456789a""#;
         optional "region" region: String = r#"region = "ap-northeast-1""#;
         optional "groups" groups: Texts = r#"groups = ["vpc", "prod"]"#;
+        optional "recursion" recursion: bool = "recursion = false";
+        optional "limit" limit: LimitSpec = r#"limit = true, or limit = { queries = "500/s", responses = "20/s" }"#;
+    }
+}
+
+shape! {
+    /// `limit = { … }` of a network
+    struct LimitTableSpec "the limit of a network" {
+        optional "queries" queries: String = r#"queries = "500/s""#;
+        optional "responses" responses: String = r#"responses = "20/s""#;
+        optional "burst" burst: String = r#"burst = "1s""#;
+        optional "slip" slip: u64 = "slip = 2";
+    }
+}
+
+/// `limit`: yes, no, or which.
+#[derive(Debug)]
+pub(super) enum LimitSpec {
+    Flag(bool),
+    Own(LimitTableSpec),
+}
+
+impl Value for LimitSpec {
+    const WANTED: &'static str = "true, false, or a table in braces";
+
+    fn read(value: &Spanned<DeValue<'_>>, key: &Key, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Some(Self::Flag(*flag)),
+            DeValue::Table(_) => {
+                Single::<LimitTableSpec>::read(value, key, reader).map(|Single(own)| Self::Own(own))
+            }
+            _ => reader.wrong_type::<Self>(value, key),
+        }
     }
 }
 
@@ -177,10 +226,11 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 8] = [
+    let tables: [(&str, &[Key]); 9] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
+        (ClientsSpec::TITLE, ClientsSpec::KEYS),
         (QueryLogSpec::TITLE, QueryLogSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),

@@ -34,6 +34,15 @@ pub(super) fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// Reads `500/s`. The error is a sentence's end: "… is not a rate: …".
+pub(super) fn rate(text: &str) -> Result<u32, &'static str> {
+    let Some((number, unit)) = text.split_once('/') else { return Err("the unit is missing") };
+    if unit.trim() != "s" {
+        return Err("the unit is /s");
+    }
+    number.trim().parse().map_err(|_| "it must begin with a whole number")
+}
+
 const KIB: u64 = 1 << 10;
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
@@ -104,6 +113,14 @@ mod tests {
         assert_eq!(duration("s"), Err("a number is missing before the unit".to_owned()));
         assert_eq!(duration(""), Err("it is empty".to_owned()));
         assert_eq!(duration("-5s"), Err("a number is missing before the unit".to_owned()));
+    }
+
+    #[test]
+    fn rates_are_read_as_written() {
+        assert_eq!((rate("500/s"), rate("5 / s")), (Ok(500), Ok(5)));
+        assert_eq!(rate("500"), Err("the unit is missing"));
+        assert_eq!(rate("500/m"), Err("the unit is /s"));
+        assert_eq!(rate("-1/s"), Err("it must begin with a whole number"));
     }
 
     #[test]

@@ -35,6 +35,19 @@ pub struct StatusDocument {
     pub upstreams: Vec<UpstreamStatus>,
     /// Both caches.
     pub caches: Vec<CacheStatus>,
+    /// What limits kept from clients.
+    pub limits: Vec<LimitStatus>,
+}
+
+/// What a limit kept from clients.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LimitStatus {
+    /// Of what: `queries`, `responses`, `in-flight`, `pulse`, `unknown-clients`.
+    pub limit: String,
+    /// What was done: `truncated`, `dropped`, `refused`, `held-back`.
+    pub action: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// The configuration in force.

@@ -1,8 +1,7 @@
 //! One TCP listener of one worker, and the worker's connections.
 //!
-//! When all places are taken, the accepting worker closes the longest idle of its own connections (RFC 7766 §6.2.3 lets a
-//! server close idle ones at any time), so that silent clients cannot keep others out; when none is idle, the new one is
-//! turned away, so that no query that was taken is lost.
+//! Who finds all places taken gets that of the longest idle connection, of whichever worker ([`super::seats`]); when none
+//! is idle, he is turned away, so that no query that was taken is lost.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,12 +9,14 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, spawn_local, yield_now};
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{Instant, sleep};
 
 use super::Service;
 use super::address::canonical;
@@ -27,6 +28,8 @@ use crate::query::{Path, Transport};
 
 /// After an accept that failed for want of file descriptors or memory.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(50);
+/// After an idle connection was told to make room.
+const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// The open connections of one worker.
 #[derive(Default)]
@@ -51,16 +54,6 @@ impl Connections {
         self.next.set(number + 1);
         self.links.borrow_mut().insert(number, link);
         number
-    }
-
-    /// Closes the longest idle; says whether there was one.
-    fn evict(&self) -> bool {
-        let links = self.links.borrow();
-        let longest = links
-            .values()
-            .filter_map(|link| Some((link.idle_since()?, link)))
-            .min_by_key(|(since, _)| *since);
-        longest.inspect(|(_, link)| link.evict()).is_some()
     }
 }
 
@@ -103,12 +96,9 @@ impl<S: Service> Door<S> {
                     if !is_exhaustion(&error) {
                         continue;
                     }
-                    // Who is idle makes room, at once; else there is none until something ends.
-                    if self.worker.connections.evict() {
-                        yield_now().await;
-                    } else {
-                        sleep(EXHAUSTED_WAIT).await;
-                    }
+                    // Who is idle makes room, as soon as his worker turns; else there is none until something ends.
+                    let made = self.worker.seats.make_room();
+                    sleep(if made { ROOM_WAIT } else { EXHAUSTED_WAIT }).await;
                 }
             }
         }
@@ -122,12 +112,8 @@ impl<S: Service> Door<S> {
             return;
         };
         let path = Path { client: canonical(client), local: canonical(local), transport: Transport::Tcp };
-        let take = || worker.seats.take(path.client.ip());
-        let seat = match take() {
-            Err(NoSeat::All) if worker.connections.evict() => take(),
-            seat => seat,
-        };
-        let seat = match seat {
+        let (now, bell) = (Instant::now(), Arc::<Notify>::default());
+        let seat = match worker.seats.take(path.client.ip(), now, bell.clone()) {
             Ok(seat) => seat,
             Err(full) => {
                 worker
@@ -139,7 +125,7 @@ impl<S: Service> Door<S> {
                 return;
             }
         };
-        let link = Rc::new(Link::new(seat));
+        let link = Rc::new(Link::new(seat, bell, now));
         let number = worker.connections.add(link.clone());
         worker.stats.tcp_open.set(worker.connections.len() as u64);
         let listed = Listed { worker: worker.clone(), number };

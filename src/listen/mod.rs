@@ -42,8 +42,10 @@ pub struct ListenConfig {
     pub dns: Vec<SocketAddr>,
     /// Worker threads; at least one is started.
     pub workers: usize,
-    /// How long a TCP connection may be silent, and how long one message may take to arrive or to be taken.
+    /// How long a TCP connection may be silent between its queries.
     pub tcp_idle_timeout: Duration,
+    /// How long one message may take to arrive or to be taken, and a new connection to its first query.
+    pub tcp_message_timeout: Duration,
     /// TCP connections at once, all clients together. Never more than half of the process's file descriptors.
     pub tcp_clients: usize,
     /// TCP connections at once from one address.
@@ -62,6 +64,7 @@ impl Default for ListenConfig {
             dns: Vec::new(),
             workers: thread::available_parallelism().map_or(1, usize::from),
             tcp_idle_timeout: Duration::from_secs(10),
+            tcp_message_timeout: Duration::from_secs(5),
             tcp_clients: 1000,
             tcp_per_client: 100,
             tcp_pipeline: 64,

@@ -2,12 +2,13 @@
 //!
 //! A connection costs little when it is silent, and cannot be made to cost much: at most `tcp_pipeline` queries of it are
 //! unanswered, it is not read while it does not take its replies, and no message, in or out, may take longer than the
-//! idle timeout from its first octet to its last.
+//! message timeout from its first octet to its last; the first query, from the moment of the connection.
 
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
-use super::seats::Seat;
+use super::seats::{Heard, Lost, Seat};
 use super::stats::Closed;
 use super::worker::{Fate, Flight, Worker};
 use super::{Service, clock};
@@ -33,13 +34,14 @@ pub(super) struct Link {
     /// Replies with their lengths, to be written next.
     ready: RefCell<Vec<u8>>,
     in_flight: Cell<usize>,
-    wake: Notify,
+    wake: Arc<Notify>,
     order: Cell<Order>,
     /// Nothing in flight, nothing to be written.
     idle: Cell<bool>,
     /// When it began, last sent a whole message, or had its last reply.
     alive: Cell<Instant>,
-    seat: RefCell<Option<Seat>>,
+    heard: Cell<Heard>,
+    seat: Seat,
 }
 
 /// What the worker wants of a connection.
@@ -48,39 +50,43 @@ enum Order {
     Serve,
     /// Answer what has come, then end.
     Finish,
-    /// End.
-    Leave,
 }
 
 impl Link {
-    pub fn new(seat: Seat) -> Link {
+    /// A connection on its seat, which rings this bell when another takes it.
+    pub fn new(seat: Seat, wake: Arc<Notify>, now: Instant) -> Link {
         Link {
             ready: RefCell::default(),
             in_flight: Cell::new(0),
-            wake: Notify::new(),
+            wake,
             order: Cell::new(Order::Serve),
             idle: Cell::new(true),
-            alive: Cell::new(Instant::now()),
-            seat: RefCell::new(Some(seat)),
+            alive: Cell::new(now),
+            heard: Cell::new(Heard::Never),
+            seat,
         }
-    }
-
-    /// Since when nothing has been going on, if nothing is.
-    pub fn idle_since(&self) -> Option<Instant> {
-        (self.idle.get() && self.order.get() == Order::Serve).then(|| self.alive.get())
     }
 
     /// Answer what has come, then end.
     pub fn finish(&self) {
         self.order.set(Order::Finish);
+        let _ = self.seat.work();
         self.wake.notify_one();
     }
 
-    /// End, and give the seat to another at once.
-    pub fn evict(&self) {
-        self.order.set(Order::Leave);
-        self.seat.take();
-        self.wake.notify_one();
+    /// A whole message has come: until it is answered the seat is nobody else's.
+    fn hear(&self, now: Instant) -> Result<(), Lost> {
+        self.alive.set(now);
+        self.heard.set(Heard::Once);
+        if self.idle.replace(false) { self.seat.work() } else { Ok(()) }
+    }
+
+    /// All is answered and written.
+    fn rest(&self, now: Instant) {
+        self.alive.set(now);
+        self.idle.set(true);
+        // Who lost his seat sees it when he next looks.
+        let _ = self.seat.rest(now, self.heard.get());
     }
 
     fn push(&self, reply: &[u8]) {
@@ -130,6 +136,7 @@ pub(super) async fn serve<S: Service>(
         writing: Vec::new(),
         written: 0,
         write_began: Instant::now(),
+        arriving: Some(link.alive.get()),
         ended: None,
     };
     let (mut from, mut to) = stream.split();
@@ -138,14 +145,25 @@ pub(super) async fn serve<S: Service>(
         match link.order.get() {
             Order::Serve => {}
             Order::Finish => talk.last_words(&from),
-            Order::Leave => return Closed::Evicted,
         }
         talk.take_messages();
+        if link.seat.is_lost() {
+            if link.heard.get() == Heard::Never {
+                // A crowd of silent connections shall not leave as many in TIME-WAIT: with a reset, nothing is kept.
+                let _ = from.as_ref().set_zero_linger();
+            }
+            return Closed::Evicted;
+        }
         talk.gather();
         if let Some(reason) = talk.is_over() {
             return reason;
         }
         let wants_more = talk.wants_more();
+        if let Some(until) = talk.arrival_ends()
+            && until < timer.deadline()
+        {
+            timer.as_mut().reset(until);
+        }
         tokio::select! {
             biased;
             result = to.write(&talk.writing[talk.written..]), if talk.is_writing() => match result {
@@ -178,6 +196,8 @@ struct Talk<'w, S: Service> {
     writing: Vec<u8>,
     written: usize,
     write_began: Instant,
+    /// Since when the message that is to come next is coming. The first is awaited from the start.
+    arriving: Option<Instant>,
     /// Why no more is read.
     ended: Option<Closed>,
 }
@@ -186,9 +206,7 @@ impl<S: Service> Talk<'_, S> {
     /// Takes whole messages out of what was read, as many as there is room for.
     fn take_messages(&mut self) {
         let (mut at, mut now) = (0, None);
-        while self.link.in_flight.get() < self.worker.config.tcp_pipeline.max(1)
-            && self.link.ready.borrow().len() < UNSENT
-        {
+        while self.has_room() {
             let rest = &self.incoming[at..];
             let Some(length) = rest.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)))
             else {
@@ -199,15 +217,29 @@ impl<S: Service> Talk<'_, S> {
                 return;
             }
             let Some(message) = rest.get(2..2 + length) else { break };
+            if self.link.hear(Instant::now()).is_err() {
+                return;
+            }
             at += 2 + length;
             self.worker.stats.tcp_in.add(1);
-            self.link.alive.set(Instant::now());
             if self.answer(message, *now.get_or_insert_with(clock::now)) == Worth::Nothing {
                 self.give_up();
                 return;
             }
         }
         self.incoming.drain(..at);
+        self.time_arrival(at);
+    }
+
+    /// Notes since when the next message is coming, `taken` octets of whole ones having been taken out before it. What
+    /// waits for us is not late.
+    fn time_arrival(&mut self, taken: usize) {
+        let awaited = self.arriving.is_some() && taken == 0;
+        if !self.has_room() {
+            self.arriving = None;
+        } else if !awaited {
+            self.arriving = (!self.incoming.is_empty()).then(Instant::now);
+        }
     }
 
     fn answer(&self, message: &[u8], now: Now) -> Worth {
@@ -273,11 +305,10 @@ impl<S: Service> Talk<'_, S> {
         }
         let idle = self.link.in_flight.get() == 0 && !self.is_writing();
         if idle && !self.link.idle.get() {
-            self.link.alive.set(Instant::now());
+            self.link.rest(Instant::now());
             self.writing.shrink_to(UNSENT);
             self.link.ready.borrow_mut().shrink_to(UNSENT);
         }
-        self.link.idle.set(idle);
     }
 
     fn is_writing(&self) -> bool {
@@ -293,13 +324,16 @@ impl<S: Service> Talk<'_, S> {
 
     /// Whether to read on; makes room if so.
     fn wants_more(&mut self) -> bool {
-        let room = self.link.in_flight.get() < self.worker.config.tcp_pipeline.max(1)
-            && self.link.ready.borrow().len() < UNSENT;
-        if self.ended.is_some() || !room {
+        if self.ended.is_some() || !self.has_room() {
             return false;
         }
         self.incoming.reserve(CHUNK);
         true
+    }
+
+    fn has_room(&self) -> bool {
+        self.link.in_flight.get() < self.worker.config.tcp_pipeline.max(1)
+            && self.link.ready.borrow().len() < UNSENT
     }
 
     fn is_over(&self) -> Option<Closed> {
@@ -313,16 +347,22 @@ impl<S: Service> Talk<'_, S> {
         Some(if self.is_writing() { Closed::Stalled } else { Closed::Idle })
     }
 
-    /// When it will have been too long. While an answer is being sought, that is always later.
+    /// When it will have been too long. While an answer is being sought and nothing arrives, that is always later.
     fn deadline(&self) -> Instant {
-        let since = if self.is_writing() {
-            self.write_began
+        let config = &self.worker.config;
+        let quiet = if self.is_writing() {
+            self.write_began + config.tcp_message_timeout
         } else if self.link.idle.get() {
-            self.link.alive.get()
+            self.link.alive.get() + config.tcp_idle_timeout
         } else {
-            Instant::now()
+            Instant::now() + config.tcp_idle_timeout
         };
-        since + self.worker.config.tcp_idle_timeout
+        self.arrival_ends().map_or(quiet, |ends| ends.min(quiet))
+    }
+
+    /// When the message that is coming must be there.
+    fn arrival_ends(&self) -> Option<Instant> {
+        self.arriving.map(|since| since + self.worker.config.tcp_message_timeout)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Readings {
     pub log: LogReading,
     /// What is going on now.
     pub load: LoadReading,
+    /// What clients were denied.
+    pub clients: ClientReading,
 }
 
 /// One cache.
@@ -103,4 +105,15 @@ pub struct LoadReading {
     pub overload_refused: u64,
     /// Messages that got no reply.
     pub silent_drops: u64,
+}
+
+/// What clients were denied, and how their connections ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientReading {
+    /// By limit and by what was done: `queries`, `truncated`.
+    pub limited: Vec<((&'static str, &'static str), u64)>,
+    /// TCP connections accepted.
+    pub tcp_accepted: u64,
+    /// TCP connections closed, by reason.
+    pub tcp_closed: Vec<(&'static str, u64)>,
 }

@@ -11,7 +11,8 @@ use super::family::{Family, Page};
 use super::metrics::{LATENCY, QTYPES, RCODES, SIZES, Sums};
 use super::process::{ProcessReading, unix_seconds};
 use super::readings::{
-    CacheReading, LoadReading, LogReading, Readings, ReloadReading, UpstreamReading, ZoneReading,
+    CacheReading, ClientReading, LoadReading, LogReading, Readings, ReloadReading, UpstreamReading,
+    ZoneReading,
 };
 
 /// Above so many labels those that were never asked for are left out, so that a page stays readable.
@@ -46,6 +47,7 @@ impl Exposition<'_> {
         reloads(&mut page, &self.readings.reloads);
         query_log(&mut page, &self.readings.log);
         load(&mut page, &self.readings.load);
+        clients(&mut page, &self.readings.clients);
         page.gauge("kakehashi_build_info", "The version that runs; always 1.")
             .set(&[("version", self.version)], 1.0);
         process(&mut page, &self.process, self.started);
@@ -223,6 +225,22 @@ fn load(page: &mut Page, load: &LoadReading) {
     page.counter("kakehashi_overload_refused_total", help).only(load.overload_refused as f64);
     let help = "Messages that got no reply: no queries at all, or forbidden ones.";
     page.counter("kakehashi_silent_drops_total", help).only(load.silent_drops as f64);
+}
+
+fn clients(page: &mut Page, clients: &ClientReading) {
+    let help = "Queries and answers kept from a client by a limit, by limit and by what was done.";
+    let mut family = page.counter("kakehashi_client_limited_total", help);
+    for ((limit, action), count) in &clients.limited {
+        family.set(&[("limit", limit), ("action", action)], *count as f64);
+    }
+    drop(family);
+    page.counter("kakehashi_tcp_accepted_total", "TCP connections of clients accepted.")
+        .only(clients.tcp_accepted as f64);
+    let help = "TCP connections of clients closed, by reason.";
+    let mut family = page.counter("kakehashi_tcp_closed_total", help);
+    for (reason, count) in &clients.tcp_closed {
+        family.set(&[("reason", reason)], *count as f64);
+    }
 }
 
 fn process(page: &mut Page, process: &ProcessReading, started: SystemTime) {

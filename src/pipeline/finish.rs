@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Worker;
 use super::walk::{Failed, Trace, Walked};
+use super::{Snapshot, Worker};
 use crate::cache::answer::{Finished, Key, Origin, Ttl};
+use crate::policy::{Checked, Pass, Policy, Proof};
 use crate::query::{Event, Failure, Now, Order, Path, Response, Source, Transport};
 use crate::route::table::Client;
 use crate::wire::build::{Fit, Opt, Plan, build};
@@ -12,10 +13,13 @@ use crate::wire::edns::{DO, option};
 use crate::wire::patch::{Turn, rotate};
 use crate::wire::request::Head;
 use crate::wire::rtype::{CLASS_CH, CLASS_IN};
-use crate::wire::{RType, RecordRef, Records, Request, flag, rcode};
+use crate::wire::{RType, RecordRef, Records, Request, add_option, cut_short, flag, rcode};
 
 /// How long an answer from zones is kept at most: it ends by its zones' counters, long before.
 const ZONE_ANSWER: Duration = Duration::from_secs(3600);
+
+/// How many times larger than its query an answer to ANY is over UDP, at most.
+const ANY_SWELL: usize = 4;
 
 /// Who asked what, and when.
 #[derive(Clone, Copy)]
@@ -24,6 +28,15 @@ pub(super) struct Asked<'a> {
     pub path: &'a Path,
     pub now: Now,
     pub client: Option<Client>,
+    /// What its cookie is worth, if it has one.
+    pub cookie: Option<Checked>,
+}
+
+impl<'a> Asked<'a> {
+    pub fn new(request: &'a Request<'a>, path: &'a Path, now: Now, snapshot: &Snapshot) -> Asked<'a> {
+        let client = snapshot.table.client(path.client.ip());
+        Asked { request, path, now, client, cookie: snapshot.policy.cookie(request, path, now) }
+    }
 }
 
 /// The bits of a query that change the bytes of its answer, and whether it may be kept and served from the cache.
@@ -36,14 +49,20 @@ pub(super) fn cache_bits(request: &Request<'_>) -> Option<u8> {
     Some(header | u8::from(edns.is_some()) << 2 | u8::from(request.dnssec_ok()) << 3)
 }
 
-/// How large a reply the client can take.
-pub(super) fn limit(request: &Request<'_>, path: &Path, ours: u16) -> usize {
-    match path.transport {
+/// How large a reply the client can take; its cookie is added when the reply leaves.
+pub(super) fn limit(asked: &Asked<'_>, ours: u16) -> usize {
+    let whole = match asked.path.transport {
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => {
-            usize::from(request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512))))
+            usize::from(asked.request.edns.map_or(512, |edns| edns.payload.clamp(512, ours.max(512))))
         }
-    }
+    };
+    let whole = match (asked.request.qtype, asked.path.transport) {
+        // Nobody needs it, and who forges addresses likes it best (RFC 8482).
+        (RType::ANY, Transport::Udp) => whole.min(ANY_SWELL * asked.request.packet.len()),
+        _ => whole,
+    };
+    asked.cookie.map_or(whole, |cookie| whole - 4 - cookie.reply.len())
 }
 
 /// Whether an answer may be kept for the next who asks.
@@ -63,7 +82,7 @@ pub(super) fn answer(worker: &Worker, asked: &Asked<'_>, walked: &Walked, may: K
         keep(worker, asked, walked, turn, out);
     }
     let code = expressible(response.rcode, asked.request);
-    record(worker, asked, trace, code, response.ede.first().map(|ede| ede.code), out);
+    conclude(worker, asked, trace, code, response.ede.first().map(|ede| ede.code), out);
 }
 
 /// Writes why there is no answer, records it.
@@ -72,7 +91,7 @@ pub(super) fn failure(worker: &Worker, asked: &Asked<'_>, failed: &Failed, out: 
     ede.extend(failed.ede.iter().cloned());
     let response = Response { ede, ..Response::of(failed.failure.rcode()) };
     write(worker, asked, &response, out);
-    record(worker, asked, &failed.trace, response.rcode, Some(response.ede[0].code), out);
+    conclude(worker, asked, &failed.trace, response.rcode, Some(response.ede[0].code), out);
 }
 
 /// Turns a query away before any source was asked.
@@ -90,24 +109,33 @@ pub(super) fn identity(worker: &Worker, asked: &Asked<'_>, out: &mut Vec<u8>) {
     answer.push(RecordRef { owner, rtype: RType::TXT, class: CLASS_CH, ttl: 0, rdata: &rdata });
     let response = Response { answer, authoritative: true, ..Response::default() };
     write(worker, asked, &response, out);
-    record(worker, asked, &Trace::default(), rcode::NOERROR, None, out);
+    conclude(worker, asked, &Trace::default(), rcode::NOERROR, None, out);
 }
 
 /// Turns a message away that is no query we can read.
 pub(super) fn reject(
     worker: &Worker,
     packet: &[u8],
-    head: &Head,
+    head: &Head<'_>,
     code: u16,
     path: &Path,
     now: Now,
     out: &mut Vec<u8>,
 ) {
+    let snapshot = worker.snapshot();
+    let (client, policy) = (snapshot.table.client(path.client.ip()), &snapshot.policy);
+    if client.is_none() && policy.drops_unknown() {
+        return;
+    }
+    let cookie = head.cookie.map(|cookie| policy.secrets.check(&cookie, path.client.ip(), now));
+    // RFC 7873 §5.4: asked for a cookie alone, we say whether the one shown is good.
+    let is_wrong = cookie.is_some_and(|cookie| cookie.proof == Proof::Wrong);
+    let code = if code == rcode::NOERROR && is_wrong { rcode::BADCOOKIE } else { code };
     let question = head.question_end.map_or(&[][..], |end| &packet[12..end]);
     let none = Records::new();
     // The opcode is echoed: a NOTIMP must say to what.
     let flags = flag::QR | head.flags & (0x7800 | flag::RD);
-    let opt = Opt { payload: worker.snapshot().udp_payload, flags: 0, nsid: None, cookie: None, ede: &[] };
+    let opt = Opt { payload: snapshot.udp_payload, flags: 0, nsid: None, cookie: None, ede: &[] };
     let plan = Plan {
         id: head.id,
         flags,
@@ -120,7 +148,9 @@ pub(super) fn reject(
         limit: 512,
     };
     build(&plan, out, &mut worker.scratch.borrow_mut());
-    let client = worker.snapshot().table.client(path.client.ip());
+    if !leave(policy, client, path, cookie.as_ref(), now, out) {
+        return;
+    }
     worker.emit(&Event {
         unix_micros: now.unix_micros,
         duration_micros: micros(worker, now),
@@ -169,7 +199,7 @@ fn write(worker: &Worker, asked: &Asked<'_>, response: &Response, out: &mut Vec<
         authority: &response.authority,
         additional: &response.additional,
         opt: request.edns.map(|_| opt),
-        limit: limit(request, asked.path, snapshot.udp_payload),
+        limit: limit(asked, snapshot.udp_payload),
     };
     let mut ttls = worker.scratch.borrow_mut();
     let fit = build(&plan, out, &mut ttls);
@@ -251,6 +281,59 @@ fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>,
     worker.answers.borrow_mut().put(&key, stored, finished);
 }
 
+/// Lets a reply go as far as limits allow, with its cookie, and records it. What is not sent is counted only.
+fn conclude(
+    worker: &Worker,
+    asked: &Asked<'_>,
+    trace: &Trace,
+    code: u16,
+    ede: Option<u16>,
+    out: &mut Vec<u8>,
+) {
+    let leaves = {
+        let policy = &worker.snapshot().policy;
+        leave(policy, asked.client, asked.path, asked.cookie.as_ref(), asked.now, out)
+    };
+    if leaves {
+        record(worker, asked, trace, code, ede, out);
+    }
+}
+
+/// Says whether anything is left to send.
+fn leave(
+    policy: &Policy,
+    client: Option<Client>,
+    path: &Path,
+    cookie: Option<&Checked>,
+    now: Now,
+    out: &mut Vec<u8>,
+) -> bool {
+    match policy.response(client.map(|client| client.network), path, cookie, now, out) {
+        Pass::Whole => {}
+        Pass::Cut => cut_short(out),
+        Pass::Silence => {
+            out.clear();
+            return false;
+        }
+    }
+    if let Some(cookie) = cookie {
+        add_option(out, option::COOKIE, &cookie.reply);
+    }
+    true
+}
+
+/// Says to a client beyond its limit that it should come back by TCP, or with the cookie that it gets here.
+pub(super) fn cut(worker: &Worker, asked: &Asked<'_>, out: &mut Vec<u8>) {
+    // RFC 7873 §5.2.3.
+    let code = if asked.cookie.is_some() { rcode::BADCOOKIE } else { rcode::NOERROR };
+    write(worker, asked, &Response::of(code), out);
+    match &asked.cookie {
+        Some(cookie) => add_option(out, option::COOKIE, &cookie.reply),
+        None => cut_short(out),
+    }
+    record(worker, asked, &Trace::default(), code, None, out);
+}
+
 fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Option<u16>, out: &[u8]) {
     let request = asked.request;
     worker.emit(&Event {
@@ -271,11 +354,11 @@ fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Opt
     });
 }
 
-/// Records an answer that was kept.
-pub(super) fn record_cached(worker: &Worker, asked: &Asked<'_>, origin: &Origin, out: &[u8]) {
+/// Lets an answer go that was kept.
+pub(super) fn conclude_cached(worker: &Worker, asked: &Asked<'_>, origin: &Origin, out: &mut Vec<u8>) {
     let source = Source::AnswerCache;
     let trace = Trace { route: origin.route, server: origin.server, source, ..Trace::default() };
-    record(worker, asked, &trace, origin.rcode, origin.ede, out);
+    conclude(worker, asked, &trace, origin.rcode, origin.ede, out);
 }
 
 fn micros(worker: &Worker, since: Now) -> u32 {

@@ -19,6 +19,7 @@ use super::step::{InHand, Wanted};
 use super::walk::Question;
 use crate::cache::{Flight, Held};
 use crate::exchange::Ask;
+use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
 use crate::route::{Caps, Target};
 use crate::upstream::{First, Unsettled};
@@ -62,11 +63,13 @@ struct Trip {
     path: Path,
     now: Now,
     in_hand: Vec<InHand>,
+    /// Its place among those of its client's prefix.
+    share: Option<Ticket>,
 }
 
 impl Trip {
     fn of_nobody(path: Path, now: Now) -> Box<Trip> {
-        Box::new(Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new() })
+        Box::new(Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new(), share: None })
     }
 }
 
@@ -89,6 +92,7 @@ impl Worker {
             path: *path,
             now,
             in_hand: Vec::with_capacity(1),
+            share: Some(self.take_share(path)),
         });
         match self.launch(trip, &Question::of(&request), wanted, now) {
             Ok(()) => Begin::Underway,
@@ -206,15 +210,15 @@ impl Worker {
     fn arrive(self: &Rc<Self>, trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
         let snapshot = Arc::clone(&*self.snapshot());
-        let client = snapshot.table.client(trip.path.client.ip());
-        let asked = Asked { request: &request, path: &trip.path, now: trip.now, client };
-        let Some(known) = client else {
+        let asked = Asked::new(&request, &trip.path, trip.now, &snapshot);
+        let Some(known) = asked.client else {
             // A reload took its network away since it was admitted.
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
         let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out) else {
-            return Some(Landing::Reply);
+            let (arrived, asked) = (trip.now, trip.packet.len());
+            return Some(self.let_go(trip.share, &trip.path, [arrived, now], asked, out));
         };
         let question = Question::of(&request);
         let trip = self.launch(trip, &question, wanted, now).err()?;
@@ -238,7 +242,9 @@ impl Worker {
     }
 
     async fn resolve_trip(self: Rc<Self>, trip: Box<Trip>) -> Option<Vec<u8>> {
-        let Trip { packet, path, now, in_hand, .. } = *trip;
-        self.resolve_with(packet, path, now, &in_hand).await
+        let Trip { ticket: _, packet, path, now, in_hand, share } = *trip;
+        let asked = packet.len();
+        let reply = Rc::clone(&self).resolve_with(packet, path, now, &in_hand).await?;
+        self.let_go_later(share, path, now, asked, reply).await
     }
 }

@@ -8,6 +8,7 @@ pub mod explain;
 mod fetch;
 mod finish;
 pub mod lane;
+mod share;
 pub mod snapshot;
 mod step;
 mod walk;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::cache::{Flights, ResponseCache};
+use crate::policy::Policy;
 use crate::query::Directory;
 use crate::recurse::Recursor;
 use crate::route::RouteTable;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub node: Box<[u8]>,
     /// The UDP payload size that we offer and keep to.
     pub udp_payload: u16,
+    /// How much clients get.
+    pub policy: Policy,
 }
 
 /// What is done beyond the TTLs of what is cached, and before their end.

@@ -18,7 +18,7 @@ use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
 use crate::exchange::Exchange;
 use crate::observe::Recorder;
-use crate::policy::{self, Decision};
+use crate::policy::{self, Decision, Pass, Shares};
 use crate::query::{Event, Failure, Now, Path};
 use crate::wire::request::Parsed;
 use crate::wire::{Request, flag};
@@ -50,6 +50,8 @@ pub struct Worker {
     pub(super) stood_in_for: RefCell<Option<Wanted>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
+    /// What is in flight, by client prefix.
+    pub(super) shares: Rc<Shares>,
     snapshot: RefCell<Arc<Snapshot>>,
     generation: Cell<u64>,
     recorder: RefCell<Recorder>,
@@ -64,6 +66,8 @@ pub struct Outfit {
     pub exchange: Exchange,
     /// How many bytes its answer cache holds.
     pub answer_size: usize,
+    /// Queries that may be in flight at once.
+    pub max_in_flight: usize,
     /// Where its answer cache's counts are published.
     pub counts: Arc<PublishedCounts>,
     /// Its place in log and metrics.
@@ -77,7 +81,7 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Worker {
         let generation = shared.generation();
         let snapshot = Arc::clone(&*shared.snapshot());
-        let Outfit { exchange, answer_size, counts, mut recorder, clock } = outfit;
+        let Outfit { exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
         Worker {
             shared,
@@ -88,6 +92,7 @@ impl Worker {
             wanted: RefCell::default(),
             stood_in_for: RefCell::default(),
             pending: RefCell::default(),
+            shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
             recorder: RefCell::new(recorder),
@@ -98,6 +103,14 @@ impl Worker {
 
     /// Answers what can be answered at once. No lock, no system call, and on a cached answer no allocation.
     pub fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
+        match self.decide(packet, path, now, out) {
+            // A limit has left nothing of the reply.
+            Admit::Reply if out.is_empty() => Admit::Drop,
+            decided => decided,
+        }
+    }
+
+    fn decide(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
         self.refresh();
         let request = match Request::parse(packet) {
             // Nobody can be answered on port 0.
@@ -111,12 +124,21 @@ impl Worker {
         };
         // Borrowed, not cloned: the count of an `Arc` that all workers share would travel between their cores.
         let snapshot = self.snapshot.borrow();
-        let client = snapshot.table.client(path.client.ip());
-        let asked = Asked { request: &request, path, now, client };
-        let Some(known) = client else {
-            finish::refuse(self, &asked, Failure::NoNetwork, out);
+        let asked = Asked::new(&request, path, now, &snapshot);
+        let Some(known) = asked.client else {
+            if !snapshot.policy.drops_unknown() {
+                finish::refuse(self, &asked, Failure::NoNetwork, out);
+            }
             return Admit::Reply;
         };
+        match snapshot.policy.query(known.network, path, asked.cookie.as_ref(), now) {
+            Pass::Whole => {}
+            Pass::Cut => {
+                finish::cut(self, &asked, out);
+                return Admit::Reply;
+            }
+            Pass::Silence => return Admit::Drop,
+        }
         match policy::judge(&request) {
             Decision::Answer => {}
             Decision::Identify => {
@@ -134,6 +156,10 @@ impl Worker {
         let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &[], out) else {
             return Admit::Reply;
         };
+        if !self.has_share(path, &snapshot) {
+            finish::refuse(self, &asked, Failure::ShareTaken, out);
+            return Admit::Reply;
+        }
         *self.wanted.borrow_mut() = Some(wanted);
         Admit::Resolve
     }
@@ -165,8 +191,17 @@ impl Worker {
     }
 
     /// Walks a query that has to wait for a source; gives the reply.
-    pub async fn resolve(self: Rc<Self>, packet: Box<[u8]>, path: Path, now: Now) -> Option<Vec<u8>> {
-        self.resolve_with(packet, path, now, &[]).await
+    pub fn resolve(
+        self: Rc<Self>,
+        packet: Box<[u8]>,
+        path: Path,
+        now: Now,
+    ) -> impl Future<Output = Option<Vec<u8>>> + 'static {
+        let (share, asked) = (Some(self.take_share(&path)), packet.len());
+        async move {
+            let reply = Rc::clone(&self).resolve_with(packet, path, now, &[]).await?;
+            self.let_go_later(share, path, now, asked, reply).await
+        }
     }
 
     /// As [`Worker::resolve`], where something has been fetched for the query already.
@@ -180,10 +215,9 @@ impl Worker {
         self.refresh();
         let Parsed::Query(request) = Request::parse(&packet) else { return None };
         let snapshot = Arc::clone(&*self.snapshot.borrow());
-        let client = snapshot.table.client(path.client.ip());
-        let mut asked = Asked { request: &request, path: &path, now, client };
+        let mut asked = Asked::new(&request, &path, now, &snapshot);
         let mut out = Vec::with_capacity(512);
-        let Some(client) = client else {
+        let Some(client) = asked.client else {
             // A reload took its network away since it was admitted.
             finish::refuse(&self, &asked, Failure::NoNetwork, &mut out);
             return Some(out);
@@ -209,9 +243,9 @@ impl Worker {
     /// Turns a query away because too much is in flight.
     pub fn overloaded(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
         let Parsed::Query(request) = Request::parse(packet) else { return Admit::Drop };
-        let client = self.snapshot.borrow().table.client(path.client.ip());
-        finish::refuse(self, &Asked { request: &request, path, now, client }, Failure::Overloaded, out);
-        Admit::Reply
+        let asked = Asked::new(&request, path, now, &self.snapshot.borrow());
+        finish::refuse(self, &asked, Failure::Overloaded, out);
+        if out.is_empty() { Admit::Drop } else { Admit::Reply }
     }
 
     /// Between batches: hands the log its lines and the metrics their counts.
@@ -272,12 +306,12 @@ impl Worker {
             id: request.id,
             flags: request.flags,
             question: request.question(),
-            limit: finish::limit(request, asked.path, snapshot.udp_payload),
+            limit: finish::limit(asked, snapshot.udp_payload),
         };
         let Some(found) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else {
             return false;
         };
-        finish::record_cached(self, asked, &found.origin, out);
+        finish::conclude_cached(self, asked, &found.origin, out);
         if found.end == End::Near && snapshot.keeping.prefetch == Prefetch::On {
             self.prefetch(snapshot, asked, view);
         }

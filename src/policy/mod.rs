@@ -1,4 +1,20 @@
-//! May this be answered at all? Decided from the request alone, before any cache or source is asked.
+//! May this be answered at all, and how much of it? Decided from the request, before any cache or source is asked, and
+//! from the reply, before it leaves.
+//!
+//! [`judge`] knows the kinds of questions, [`cookie`] who has shown that his address is his own, [`limit`] how much the
+//! others get, [`share`] how much of one client may be waited for. Nothing here grows with the number of clients.
+
+pub mod bucket;
+pub mod cookie;
+pub mod limit;
+pub mod prefix;
+pub mod response;
+pub mod share;
+
+pub use cookie::{Checked, Proof, Secrets};
+pub use limit::{Limit, Measure, Pass, Policy, State, Unknown};
+pub use prefix::{Prefix, Prefixes};
+pub use share::{Leaving, Shares, Ticket};
 
 use crate::query::Failure;
 use crate::wire::rtype::{CLASS_CH, CLASS_IN};

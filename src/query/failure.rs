@@ -29,6 +29,9 @@ pub enum Failure {
     /// Too much is in flight.
     #[error("too many queries in flight")]
     Overloaded,
+    /// Too much of one client prefix is in flight.
+    #[error("too many queries of this client's network in flight")]
+    ShareTaken,
     /// No server of the group answered in time.
     #[error("no upstream server answered in time")]
     Timeout,
@@ -62,7 +65,8 @@ impl Failure {
             | Failure::NotAuthoritative
             | Failure::Transfer
             | Failure::Class
-            | Failure::Overloaded => rcode::REFUSED,
+            | Failure::Overloaded
+            | Failure::ShareTaken => rcode::REFUSED,
             Failure::MetaType => rcode::NOTIMP,
             Failure::Timeout
             | Failure::Unreachable
@@ -80,7 +84,7 @@ impl Failure {
             Failure::NoNetwork | Failure::RefusedByRule | Failure::Transfer => Ede::PROHIBITED,
             Failure::NoRoute | Failure::NotAuthoritative => Ede::NOT_AUTHORITATIVE,
             Failure::Class | Failure::MetaType => Ede::NOT_SUPPORTED,
-            Failure::Overloaded | Failure::NoZone => Ede::NOT_READY,
+            Failure::Overloaded | Failure::ShareTaken | Failure::NoZone => Ede::NOT_READY,
             Failure::Timeout | Failure::UpstreamFailed | Failure::Recursion => Ede::NO_REACHABLE_AUTHORITY,
             Failure::Unreachable => Ede::NETWORK_ERROR,
             Failure::ChainTooLong | Failure::Internal => Ede::OTHER,

@@ -14,4 +14,4 @@ pub mod view;
 pub use claim::{Candidate, Candidates};
 pub use network::NetworkTable;
 pub use table::{Caps, FallThrough, Route, RouteTable, Target, Visible};
-pub use view::View;
+pub use view::{Recursion, View};

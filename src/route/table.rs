@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::NetworkTable;
 use super::claim::{Candidate, Candidates, Claim, Claims};
-use super::view::{self, View};
+use super::view::{self, Recursion, View};
 use crate::wire::{Name, NameRef};
 
 /// Who answers, where a route wins.
@@ -117,15 +117,20 @@ pub struct NetworkSpec {
     pub groups: Vec<String>,
     /// Its prefixes.
     pub prefixes: Vec<IpNet>,
+    /// Whether it sees routes that lead outside.
+    pub recursion: Recursion,
 }
 
 impl RouteTable {
     /// Builds the table. Routes of one domain are asked in the order given: zones, then rules, then the built-in zones,
     /// which are there only for names that nothing configured covers.
     pub fn new(networks: &[NetworkSpec], routes: Vec<RouteSpec>) -> RouteTable {
-        let labels: Vec<Vec<String>> = networks
+        let labels: Vec<(Vec<String>, Recursion)> = networks
             .iter()
-            .map(|network| std::iter::once(&network.name).chain(&network.groups).cloned().collect())
+            .map(|network| {
+                let labels = std::iter::once(&network.name).chain(&network.groups).cloned().collect();
+                (labels, network.recursion)
+            })
             .collect();
         let computed = view::compute(&labels, &routes);
         let mut order: Vec<u32> = (0..routes.len() as u32).collect();
@@ -252,7 +257,33 @@ mod tests {
             name: name.into(),
             groups: groups.iter().map(ToString::to_string).collect(),
             prefixes: vec![prefix.parse().unwrap()],
+            recursion: Recursion::Offered,
         }
+    }
+
+    #[test]
+    fn a_network_without_recursion_sees_the_zones_of_its_groups_only() {
+        let networks = [
+            network("app", "10.0.30.0/24", &["vpc"]),
+            NetworkSpec { recursion: Recursion::Denied, ..network("guests", "10.0.31.0/24", &["vpc"]) },
+        ];
+        let routes = vec![
+            route(".", Target::Recurse, to(&["vpc"])),
+            route("technova.internal", Target::Zone(0), to(&["vpc"])),
+            route("technova.local", Target::Forward(0), Visible::Everyone),
+            route("10.in-addr.arpa", Target::Zone(1), Visible::WhereForwarded),
+            route("secret.technova.internal", Target::Refuse, to(&["vpc"])),
+        ];
+        let table = RouteTable::new(&networks, routes);
+        let view = |address: &str| table.client(address.parse().unwrap()).unwrap().view;
+        let seen = |address: &str| {
+            table.routes_of(view(address)).map(|route| route.domain.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(seen("10.0.30.1").len(), 5);
+        assert_eq!(seen("10.0.31.1"), ["technova.internal.", "secret.technova.internal."]);
+        let [app, guests] = ["10.0.30.1", "10.0.31.1"].map(|address| table.view(view(address)));
+        assert_eq!((app.recursion, guests.recursion), (true, false));
+        assert_eq!((&app.name[..], &guests.name[..]), ("vpc", "vpc without recursion"));
     }
 
     #[test]

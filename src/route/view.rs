@@ -62,19 +62,28 @@ pub(super) struct Views {
     pub all: Vec<View>,
 }
 
-/// Computes the views of networks (each its name and groups) over routes.
-pub(super) fn compute(networks: &[Vec<String>], routes: &[RouteSpec]) -> Views {
+/// Whether routes that lead outside are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recursion {
+    /// They are, by those to whom they are visible.
+    Offered,
+    /// They are not.
+    Denied,
+}
+
+/// Computes the views of networks (each its name and groups) over routes. Routes that lead outside have audiences of
+/// their own, as networks without recursion see what else is visible to the same groups.
+pub(super) fn compute(networks: &[(Vec<String>, Recursion)], routes: &[RouteSpec]) -> Views {
     let mut audiences: Vec<(&Visible, bool)> = Vec::new();
-    let mut known: HashMap<&Visible, u32> = HashMap::new();
+    let mut known: HashMap<(&Visible, bool), u32> = HashMap::new();
     let audience_of_route: Vec<u32> = routes
         .iter()
         .map(|route| {
-            let audience = *known.entry(&route.visible).or_insert_with(|| {
-                audiences.push((&route.visible, false));
+            let audience = (&route.visible, route.target.leads_outside());
+            *known.entry(audience).or_insert_with(|| {
+                audiences.push(audience);
                 audiences.len() as u32 - 1
-            });
-            audiences[audience as usize].1 |= route.target.leads_outside();
-            audience
+            })
         })
         .collect();
     let mut by_label: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -89,17 +98,17 @@ pub(super) fn compute(networks: &[Vec<String>], routes: &[RouteSpec]) -> Views {
         }
     }
     let mut views: Vec<View> = Vec::new();
-    let mut by_labels: HashMap<BTreeSet<&str>, u32> = HashMap::new();
+    let mut by_labels: HashMap<(BTreeSet<&str>, Recursion), u32> = HashMap::new();
     let mut by_audiences: HashMap<Vec<u64>, u32> = HashMap::new();
     let mut view_of_network = Vec::with_capacity(networks.len());
-    for labels in networks {
+    for (labels, recursion) in networks {
         let relevant: BTreeSet<&str> =
             labels.iter().map(String::as_str).filter(|l| by_label.contains_key(l)).collect();
-        let view = *by_labels.entry(relevant).or_insert_with_key(|relevant| {
-            let mut view =
-                View { name: name(relevant), recursion: false, networks: 0, audiences: Vec::new() };
+        let view = *by_labels.entry((relevant, *recursion)).or_insert_with_key(|(relevant, recursion)| {
+            let name = name(relevant, *recursion);
+            let mut view = View { name, recursion: false, networks: 0, audiences: Vec::new() };
             let seen = relevant.iter().flat_map(|label| &by_label[label]).chain(&everyone);
-            for &audience in seen {
+            for &audience in seen.filter(|n| *recursion == Recursion::Offered || !audiences[**n].1) {
                 view.add(audience);
                 view.recursion |= audiences[audience].1;
             }
@@ -117,6 +126,14 @@ pub(super) fn compute(networks: &[Vec<String>], routes: &[RouteSpec]) -> Views {
     Views { audience_of_route, view_of_network, all: views }
 }
 
-fn name(labels: &BTreeSet<&str>) -> String {
-    if labels.is_empty() { "default".into() } else { labels.iter().copied().collect::<Vec<_>>().join("+") }
+fn name(labels: &BTreeSet<&str>, recursion: Recursion) -> String {
+    let name = if labels.is_empty() {
+        "default".into()
+    } else {
+        labels.iter().copied().collect::<Vec<_>>().join("+")
+    };
+    match recursion {
+        Recursion::Offered => name,
+        Recursion::Denied => name + " without recursion",
+    }
 }

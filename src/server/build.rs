@@ -11,7 +11,7 @@ use crate::query::Directory;
 use crate::query::directory::{NetworkName, ServerName};
 use crate::recurse::Recursor;
 use crate::route::table::{NetworkSpec, RouteSpec};
-use crate::route::{Caps, FallThrough, RouteTable, Target, Visible};
+use crate::route::{Caps, FallThrough, Recursion, RouteTable, Target, Visible};
 use crate::upstream::Group;
 use crate::wire::Name;
 use crate::zone::{self, Zone, ZoneHandle};
@@ -22,6 +22,7 @@ pub struct Inventory {
     zones: HashMap<ZoneKey, Arc<ZoneHandle>>,
     groups: HashMap<String, (config::Upstream, Arc<Group>)>,
     recursor: Option<Arc<Recursor>>,
+    policy: super::policy::Kept,
 }
 
 impl Inventory {
@@ -48,7 +49,7 @@ pub struct Built {
 pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnostic>> {
     let mut making = Making {
         before,
-        inventory: Inventory::default(),
+        inventory: Inventory { policy: before.policy.clone(), ..Inventory::default() },
         faults: Vec::new(),
         warnings: Vec::new(),
         zones: Vec::new(),
@@ -84,6 +85,10 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
             name: network.name.clone(),
             groups: network.groups.clone(),
             prefixes: network.cidrs.iter().map(|(prefix, _)| *prefix).collect(),
+            recursion: match network.recursion {
+                config::Recursion::Offered => Recursion::Offered,
+                config::Recursion::Denied => Recursion::Denied,
+            },
         })
         .collect();
     let node = config.node.id.clone().unwrap_or_else(host_name);
@@ -97,6 +102,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         region: config.node.region.clone().unwrap_or_default(),
         node: node.clone(),
     };
+    let policy = super::policy::policy(config, &mut inventory.policy).map_err(|fault| vec![*fault])?;
     let snapshot = Snapshot {
         table,
         zones,
@@ -107,6 +113,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         node: node.into_bytes().into(),
         keeping: keeping(&config.cache),
         udp_payload: config.listen.udp_payload,
+        policy,
     };
     Ok(Built { snapshot, inventory, warnings })
 }

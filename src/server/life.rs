@@ -289,6 +289,7 @@ fn factory(
     counts: &[Arc<PublishedCounts>],
 ) -> impl Fn(usize) -> Rc<Street> + Send + Clone + 'static + use<> {
     let answer_size = usize::try_from(config.cache.answer_size).unwrap_or(usize::MAX);
+    let max_in_flight = config.listen.max_in_flight;
     let shared = Arc::clone(shared);
     let counts = counts.to_vec();
     let directory = Arc::clone(&shared.snapshot().directory);
@@ -302,6 +303,7 @@ fn factory(
         let outfit = Outfit {
             exchange: Exchange::new(),
             answer_size,
+            max_in_flight,
             counts: Arc::clone(&counts[number]),
             // `listen` asks once for each worker.
             recorder: recorder.unwrap_or_else(|| unreachable!("worker {number} was made twice")),
@@ -317,6 +319,7 @@ fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenC
         dns: listen.dns.clone(),
         workers,
         tcp_idle_timeout: listen.tcp_idle_timeout,
+        tcp_message_timeout: listen.tcp_message_timeout,
         tcp_clients: descriptor::for_tcp(listen.tcp_clients, descriptors),
         tcp_per_client: listen.tcp_per_client,
         tcp_pipeline: listen.tcp_pipeline,

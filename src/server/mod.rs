@@ -9,6 +9,7 @@ pub mod build;
 mod descriptor;
 mod journal;
 mod life;
+mod policy;
 mod probing;
 mod standing;
 mod status;

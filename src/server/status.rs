@@ -9,12 +9,15 @@ use super::standing::Standing;
 use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
-    CacheStatus, ConfigurationStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus, StatusDocument,
-    UpstreamStatus, ViewStatus, ZoneStatus,
+    CacheStatus, ConfigurationStatus, LimitStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus,
+    StatusDocument, UpstreamStatus, ViewStatus, ZoneStatus,
 };
 use crate::health::State;
 use crate::listen::Stats;
-use crate::observe::readings::{CacheReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading};
+use crate::listen::stats::Closed;
+use crate::observe::readings::{
+    CacheReading, ClientReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading,
+};
 use crate::observe::registry::Exposition;
 use crate::observe::{LogControl, Metrics, Readings, process};
 use crate::pipeline::{Shared, Snapshot};
@@ -78,6 +81,13 @@ impl Status for Show {
             zones: zones(&snapshot),
             upstreams: snapshot.groups.iter().map(|group| upstream(&group.status())).collect(),
             caches: self.caches(),
+            limits: limited(&snapshot)
+                .map(|((limit, action), count)| LimitStatus {
+                    limit: limit.into(),
+                    action: action.into(),
+                    count,
+                })
+                .collect(),
         }
     }
 }
@@ -147,8 +157,26 @@ impl Show {
                 overload_refused: sum(|stats| stats.overloaded.get()),
                 silent_drops: sum(|stats| stats.silent.get()),
             },
+            clients: self.clients(snapshot),
         }
     }
+}
+
+impl Show {
+    fn clients(&self, snapshot: &Snapshot) -> ClientReading {
+        let workers = self.standing.workers();
+        let closed = |reason: Closed| workers.iter().map(|stats| stats.closed(reason).get()).sum();
+        ClientReading {
+            limited: limited(snapshot).collect(),
+            tcp_accepted: workers.iter().map(|stats| stats.tcp_accepted.get()).sum(),
+            tcp_closed: Closed::ALL.iter().map(|reason| (reason.text(), closed(*reason))).collect(),
+        }
+    }
+}
+
+/// What was done to clients beyond their limits.
+fn limited(snapshot: &Snapshot) -> impl Iterator<Item = ((&'static str, &'static str), u64)> {
+    snapshot.policy.state.counts().map(|(measure, count)| (measure.text(), count))
 }
 
 fn reading(counts: Counts) -> CacheReading {

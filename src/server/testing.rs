@@ -106,6 +106,7 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
     let outfit = Outfit {
         exchange: Exchange::new(),
         answer_size: 1 << 20,
+        max_in_flight: config.listen.max_in_flight,
         counts: Arc::clone(&counts),
         recorder: Recorder::new(counters, lanes.pop().unwrap(), directory),
         clock,

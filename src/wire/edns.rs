@@ -74,6 +74,17 @@ impl<'a> Edns<'a> {
         self.options().find(|(code, _)| *code == wanted).map(|(_, value)| value)
     }
 
+    /// The cookie that it carries (RFC 7873 §4); of several options the first counts (§5.2).
+    pub fn cookie(&self) -> Result<Option<Cookie<'a>>, Fault> {
+        let Some(value) = self.option(option::COOKIE) else { return Ok(None) };
+        match value.split_first_chunk() {
+            Some((client, server)) if matches!(server.len(), 0 | 8..=32) => {
+                Ok(Some(Cookie { client: *client, server }))
+            }
+            _ => Err(Fault::Cookie),
+        }
+    }
+
     /// The extended errors it carries; their text only where it is UTF-8 without control characters, cut at 128 octets.
     pub fn extended_errors(&self) -> Vec<Ede> {
         let readable = |text: &[u8]| {
@@ -90,6 +101,15 @@ impl<'a> Edns<'a> {
             })
             .collect()
     }
+}
+
+/// The value of a COOKIE option (RFC 7873 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cookie<'a> {
+    /// What the client chose.
+    pub client: [u8; 8],
+    /// What the server gave it before; empty if it has none yet.
+    pub server: &'a [u8],
 }
 
 /// An extended DNS error (RFC 8914).

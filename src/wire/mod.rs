@@ -17,8 +17,9 @@ pub mod record;
 pub mod request;
 pub mod rtype;
 
-pub use edns::{Ede, Edns};
+pub use edns::{Cookie, Ede, Edns};
 pub use name::{Name, NameRef};
+pub use opt::{add_option, cut_short};
 pub use record::{RecordRef, Records};
 pub use request::Request;
 pub use rtype::RType;
@@ -47,6 +48,9 @@ pub enum Fault {
     /// An OPT record out of place (RFC 6891 §6.1.1).
     #[error("an OPT record is out of place")]
     Opt,
+    /// A COOKIE option of a length that none has (RFC 7873 §5.2.2).
+    #[error("the COOKIE option has a wrong length")]
+    Cookie,
 }
 
 /// The length of a message header (RFC 1035 §4.1.1).
@@ -86,6 +90,8 @@ pub mod rcode {
     pub const REFUSED: u16 = 5;
     /// The EDNS version is not supported.
     pub const BADVERS: u16 = 16;
+    /// The server cookie is missing or wrong (RFC 7873 §8).
+    pub const BADCOOKIE: u16 = 23;
 
     /// The mnemonic of a response code.
     pub fn text(code: u16) -> &'static str {

@@ -1,7 +1,7 @@
 //! A datagram or stream message from a client → what it asks, or how it must be turned away.
 
 use super::rtype::CLASS_IN;
-use super::{Edns, Fault, HEADER, NameRef, RType, flag, rcode, u16_at, u32_at};
+use super::{Cookie, Edns, Fault, HEADER, NameRef, RType, flag, rcode, u16_at, u32_at};
 
 /// A well-formed query with one question.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub struct Request<'p> {
 
 /// What the header alone says: enough to turn a message away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct Head<'p> {
     /// Message ID.
     pub id: u16,
     /// The header's second word.
@@ -33,6 +33,8 @@ pub struct Head {
     pub question_end: Option<usize>,
     /// Whether an OPT record was read, so that the reply carries one.
     pub edns: bool,
+    /// The cookie in it.
+    pub cookie: Option<Cookie<'p>>,
 }
 
 /// What a message is.
@@ -41,7 +43,7 @@ pub enum Parsed<'p> {
     /// A query to answer.
     Query(Request<'p>),
     /// A message to turn away with this RCODE.
-    Reject(Head, u16),
+    Reject(Head<'p>, u16),
     /// Not a query at all: too short for a header, or itself a response. Answering would invite loops.
     Silence,
 }
@@ -53,29 +55,40 @@ impl<'p> Request<'p> {
         if packet.len() < HEADER || flags & flag::QR != 0 {
             return Parsed::Silence;
         }
-        let mut head = Head { id, flags, question_end: None, edns: false };
+        let mut head = Head { id, flags, question_end: None, edns: false, cookie: None };
         if flags & 0x7800 != 0 {
             return Parsed::Reject(head, rcode::NOTIMP);
         }
         match Self::sections(packet, &mut head) {
-            Ok(request) if request.edns.is_some_and(|edns| edns.version > 0) => {
+            Ok(Some(request)) if request.edns.is_some_and(|edns| edns.version > 0) => {
                 Parsed::Reject(head, rcode::BADVERS)
             }
-            Ok(request) => Parsed::Query(request),
-            Err(_) => Parsed::Reject(head, rcode::FORMERR),
+            Ok(Some(request)) => Parsed::Query(request),
+            // RFC 7873 §5.4: no question, but a cookie: it is asked for one.
+            Ok(None) if head.cookie.is_some() => Parsed::Reject(head, rcode::NOERROR),
+            Ok(None) | Err(_) => Parsed::Reject(head, rcode::FORMERR),
         }
     }
 
-    fn sections(packet: &'p [u8], head: &mut Head) -> Result<Request<'p>, Fault> {
+    fn sections(packet: &'p [u8], head: &mut Head<'p>) -> Result<Option<Request<'p>>, Fault> {
         // RFC 9619: a query has exactly one question.
-        if u16_at(packet, 4)? != 1 {
-            return Err(Fault::Short);
+        match u16_at(packet, 4)? {
+            0 => {
+                let edns = Self::records(packet, HEADER, head)?;
+                return if edns.is_some_and(|edns| edns.version > 0) { Err(Fault::Opt) } else { Ok(None) };
+            }
+            1 => {}
+            _ => return Err(Fault::Short),
         }
         let qname = NameRef::parse(packet, HEADER)?;
-        let mut at = HEADER + qname.wire().len();
+        let at = HEADER + qname.wire().len();
         let (qtype, qclass) = (RType(u16_at(packet, at)?), u16_at(packet, at + 2)?);
-        at += 4;
-        head.question_end = Some(at);
+        head.question_end = Some(at + 4);
+        let edns = Self::records(packet, at + 4, head)?;
+        Ok(Some(Request { packet, id: head.id, flags: head.flags, qname, qtype, qclass, edns }))
+    }
+
+    fn records(packet: &'p [u8], mut at: usize, head: &mut Head<'p>) -> Result<Option<Edns<'p>>, Fault> {
         let before = u32::from(u16_at(packet, 6)?) + u32::from(u16_at(packet, 8)?);
         let records = before + u32::from(u16_at(packet, 10)?);
         let mut edns = None;
@@ -90,12 +103,14 @@ impl<'p> Request<'p> {
                 if edns.is_some() || nth < before || owner != at + 1 {
                     return Err(Fault::Opt);
                 }
-                edns = Some(Edns::read(class, ttl, rdata)?);
+                let read = Edns::read(class, ttl, rdata)?;
                 head.edns = true;
+                head.cookie = if read.options.is_empty() { None } else { read.cookie()? };
+                edns = Some(read);
             }
             at = owner + 10 + length;
         }
-        Ok(Request { packet, id: head.id, flags: head.flags, qname, qtype, qclass, edns })
+        Ok(edns)
     }
 
     /// The question section's bytes: QNAME, QTYPE, QCLASS.
@@ -171,6 +186,20 @@ mod tests {
         assert_eq!(reject(&query(&[QUESTION, QUESTION].concat(), [2, 0, 0, 0], 0)), rcode::FORMERR);
         assert_eq!(reject(&query(&[QUESTION, OPT, OPT].concat(), [1, 0, 0, 2], 0)), rcode::FORMERR);
         assert_eq!(reject(&query(b"\xC0\x0C\x00\x01\x00\x01", [1, 0, 0, 0], 0)), rcode::FORMERR);
+        let cookie = |length: u8| {
+            let opt =
+                [&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + length, 0, 10, 0, length], &[7; 40][..length.into()]];
+            [QUESTION, &opt.concat()].concat()
+        };
+        for length in [0, 1, 7, 9, 15] {
+            assert_eq!(reject(&query(&cookie(length), [1, 0, 0, 1], 0)), rcode::FORMERR, "{length} octets");
+        }
+        for length in [8, 16, 24, 40] {
+            let packet = query(&cookie(length), [1, 0, 0, 1], 0);
+            assert!(matches!(Request::parse(&packet), Parsed::Query(_)), "{length} octets");
+            let question = query(&cookie(length)[QUESTION.len()..], [0, 0, 0, 1], 0);
+            assert_eq!(reject(&question), rcode::NOERROR, "no question but a cookie (RFC 7873 §5.4)");
+        }
         let version_one = b"\x00\x00\x29\x04\xd0\x00\x01\x00\x00\x00\x00";
         assert_eq!(reject(&query(&[QUESTION, version_one].concat(), [1, 0, 0, 1], 0)), rcode::BADVERS);
     }

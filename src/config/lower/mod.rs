@@ -4,6 +4,7 @@
 //! compile) and returns a model item even where something is wrong with it, so that one fault does not make
 //! others out of nothing. Whether the model may be used is decided at the end, by the list of faults.
 
+mod clients;
 mod network;
 mod route;
 mod server;
@@ -21,18 +22,30 @@ use value::Faults;
 
 /// The configuration that the specs describe, to be used only if no fault is an error.
 pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diagnostic>) -> Config {
-    let Spec { special_use_names, node, listen, cache, query_log, networks, upstreams, rules, zones } = spec;
+    let Spec {
+        special_use_names,
+        node,
+        listen,
+        cache,
+        clients,
+        query_log,
+        networks,
+        upstreams,
+        rules,
+        zones,
+    } = spec;
     let faults = &mut Faults::new(faults);
 
     let node = server::node(node, faults);
     let listen = server::listen(listen, faults);
     let cache = server::cache(cache, faults);
+    let clients = clients::clients(clients, faults);
     let query_log = server::query_log(query_log, faults);
     let special_use_names = match special_use_names {
         Some(Placed { value: false, .. }) => SpecialUse::Forward,
         _ => SpecialUse::Serve,
     };
-    let networks = network::networks(networks, faults);
+    let networks = network::networks(networks, clients.limit, faults);
     let upstreams = upstream::upstreams(upstreams, &listen.dns, faults);
     let caps = CacheCaps {
         max_ttl: cache.max_ttl,
@@ -41,7 +54,18 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     };
     let routes = route::routes(zones, rules, &route::Surroundings::new(&networks, &upstreams, caps), faults);
 
-    Config { node, listen, cache, query_log, special_use_names, networks, upstreams, routes, sources }
+    Config {
+        node,
+        listen,
+        cache,
+        clients,
+        query_log,
+        special_use_names,
+        networks,
+        upstreams,
+        routes,
+        sources,
+    }
 }
 
 /// A path that the text names, from the folder of the text.

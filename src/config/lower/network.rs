@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use ipnet::IpNet;
 
+use super::clients::network_limit;
 use super::value::{Faults, Seen};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::model::Network;
+use crate::config::model::{ClientLimit, Network, Recursion};
 use crate::config::nesting;
 use crate::config::place::{Place, Placed};
 use crate::config::spec::NetworkSpec;
@@ -17,11 +18,15 @@ use crate::config::table::{Texts, Written};
 pub(super) const ANY: &str = "any";
 
 /// All networks, checked one by one and against each other.
-pub(super) fn networks(specs: Vec<Written<NetworkSpec>>, faults: &mut Faults<'_>) -> Vec<Network> {
+pub(super) fn networks(
+    specs: Vec<Written<NetworkSpec>>,
+    limit: ClientLimit,
+    faults: &mut Faults<'_>,
+) -> Vec<Network> {
     let mut names = Seen::new();
     let mut networks = Vec::with_capacity(specs.len());
     for spec in specs {
-        let network = network(spec, faults);
+        let network = network(spec, limit, faults);
         if !network.name.is_empty() {
             let twice = |name: &String| format!("two networks are called `{name}`");
             names.insert(network.name.clone(), &network.place, faults, twice);
@@ -34,9 +39,9 @@ pub(super) fn networks(specs: Vec<Written<NetworkSpec>>, faults: &mut Faults<'_>
     networks
 }
 
-fn network(spec: Written<NetworkSpec>, faults: &mut Faults<'_>) -> Network {
+fn network(spec: Written<NetworkSpec>, general: ClientLimit, faults: &mut Faults<'_>) -> Network {
     let Written { spec, place, legible: _ } = spec;
-    let NetworkSpec { name, cidr, account_id, vpc_id, region, groups } = spec;
+    let NetworkSpec { name, cidr, account_id, vpc_id, region, groups, recursion, limit } = spec;
     let name = name.map(|name| faults.name(name, "name"));
     let place = name.as_ref().map_or(place, |name| name.place.clone());
     if let Some(name) = &name {
@@ -56,6 +61,11 @@ fn network(spec: Written<NetworkSpec>, faults: &mut Faults<'_>) -> Network {
         vpc_id: vpc_id.map(|given| vpc(given, faults)),
         region: region.map(|given| faults.name(given, "region").value),
         groups: group_names(groups, faults),
+        recursion: match recursion {
+            Some(Placed { value: false, .. }) => Recursion::Denied,
+            _ => Recursion::Offered,
+        },
+        limit: network_limit(limit, general, faults),
         place,
     }
 }

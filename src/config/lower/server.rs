@@ -44,6 +44,7 @@ pub(super) fn listen(given: Given<ListenSpec>, faults: &mut Faults<'_>) -> Liste
         workers: None,
         udp_payload: 1232,
         tcp_idle_timeout: Duration::from_secs(10),
+        tcp_message_timeout: Duration::from_secs(5),
         tcp_clients: 1_000,
         tcp_per_client: 100,
         tcp_pipeline: 64,
@@ -58,6 +59,7 @@ pub(super) fn listen(given: Given<ListenSpec>, faults: &mut Faults<'_>) -> Liste
         workers,
         udp_payload,
         tcp_idle_timeout,
+        tcp_message_timeout,
         tcp_clients,
         tcp_per_client,
         tcp_pipeline,
@@ -89,6 +91,8 @@ pub(super) fn listen(given: Given<ListenSpec>, faults: &mut Faults<'_>) -> Liste
     set(&mut listen.udp_payload, faults.count(udp_payload, &payload).map(|octets| octets as u16));
     let idle = Limits::of("tcp-idle-timeout", Duration::from_millis(100), HOUR);
     set(&mut listen.tcp_idle_timeout, faults.duration(tcp_idle_timeout, &idle));
+    let message = Limits::of("tcp-message-timeout", Duration::from_millis(100), Duration::from_secs(60));
+    set(&mut listen.tcp_message_timeout, faults.duration(tcp_message_timeout, &message));
     let mut count = |field: &mut usize, given, key, most| {
         set(field, faults.count(given, &Limits::of(key, 1, most)).map(|count| count as usize));
     };
