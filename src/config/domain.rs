@@ -21,6 +21,9 @@ pub(super) fn parse(text: &str) -> Result<String, DomainFault> {
     if text == "." {
         return Ok(text.to_owned());
     }
+    if is_plain(text) {
+        return Ok(text.trim_end_matches('.').to_ascii_lowercase() + ".");
+    }
     if let Some(fault) = usual_slip(text) {
         return Err(fault);
     }
@@ -38,6 +41,15 @@ pub(super) fn parse(text: &str) -> Result<String, DomainFault> {
         return Err(DomainFault { message, hint: None });
     }
     Ok(labels.iter().map(|label| show_label(label)).collect())
+}
+
+/// Whether nothing has to be thought about: a name of letters, digits, `-` and `_`, as nearly all of 100,000 are.
+fn is_plain(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    let mut labels = text.as_bytes().split(|octet| *octet == b'.');
+    text.len() < NAME_MAX - 1
+        && labels.all(|label| (1..=LABEL_MAX).contains(&label.len()) && label.iter().all(|o| is_plain(*o)))
 }
 
 /// What people write where a domain name is wanted.

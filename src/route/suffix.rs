@@ -50,15 +50,14 @@ impl<T: Default> SuffixTable<T> {
     /// The table of these domains, and the number of each: equal ones have the same.
     pub fn new<'a>(domains: impl Iterator<Item = NameRef<'a>> + Clone) -> (SuffixTable<T>, Vec<u32>) {
         let mut table = SuffixTable {
-            nodes: HashTable::new(),
+            // Room for all, so that each stays in its bucket.
+            nodes: HashTable::with_capacity(domains.clone().count()),
             long: Vec::new(),
             depths: domains.clone().fold(0, |depths, domain| depths | 1 << domain.label_count()),
             // Only configured domains are hashed into it: nobody outside chooses them.
             seed: FixedState::with_seed(0x6b61_6b65),
         };
-        domains.clone().for_each(|domain| table.add(domain));
-        // Now that none is added any more, each stays in its bucket.
-        let numbers: Vec<u32> = domains.clone().map(|domain| table.find(domain).unwrap_or(NONE)).collect();
+        let numbers: Vec<u32> = domains.clone().map(|domain| table.add(domain)).collect();
         for (number, domain) in numbers.iter().zip(domains) {
             let above = domain.parent().and_then(|parent| table.find(parent)).unwrap_or(NONE);
             if let Some(node) = table.nodes.get_bucket_mut(*number as usize) {
@@ -68,10 +67,10 @@ impl<T: Default> SuffixTable<T> {
         (table, numbers)
     }
 
-    fn add(&mut self, domain: NameRef<'_>) {
+    fn add(&mut self, domain: NameRef<'_>) -> u32 {
         let hash = hash_of(&self.seed, domain.wire());
-        if self.probe(hash, domain.wire()).is_some() {
-            return;
+        if let Some(known) = self.probe(hash, domain.wire()) {
+            return known;
         }
         let lower = domain.wire().to_ascii_lowercase();
         let mut name = [0; INLINE];
@@ -85,7 +84,7 @@ impl<T: Default> SuffixTable<T> {
         let length = domain.wire().len() as u8;
         let node = Node { value: T::default(), above: NONE, length, name };
         let (long, seed) = (&self.long, &self.seed);
-        self.nodes.insert_unique(hash, node, |node| hash_of(seed, node.name(long)));
+        self.nodes.insert_unique(hash, node, |node| hash_of(seed, node.name(long))).bucket_index() as u32
     }
 }
 

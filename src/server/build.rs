@@ -181,10 +181,10 @@ impl Making<'_> {
                 }
             }
             config::Target::Forward { upstream } => {
-                let uid = uid(&(&domain, caps, comparable(&config.upstreams[*upstream])));
+                let uid = uid(&(domain.wire(), caps, comparable(&config.upstreams[*upstream])));
                 routes.push(spec(Target::Forward(*upstream as u32), uid));
             }
-            config::Target::Recurse => routes.push(spec(Target::Recurse, uid(&(&domain, caps)))),
+            config::Target::Recurse => routes.push(spec(Target::Recurse, uid(&(domain.wire(), caps)))),
             config::Target::Refuse => routes.push(spec(Target::Refuse, 0)),
         }
     }
