@@ -116,6 +116,45 @@ fn an_answer_from_a_zone_and_a_refusal_allocate_little() {
     assert_at_most(7, "a zone's answer that is kept", allocations(&world, &queries));
 }
 
+#[test]
+fn to_take_over_a_configuration_costs_a_worker_the_same_whatever_its_size() {
+    let upstream = StandIn::start(UPSTREAM);
+    let takeover = |routes: usize| {
+        let mut world = World::new(CONFIGURATION, &[&upstream]);
+        // Enough answers that neither reload ends with all of them freed.
+        for n in 0..1_000 + routes {
+            let name = format!("n{n}.new.lan.test");
+            world.ask(&Query { edns: None, ..Query::a(VPC, &name) });
+        }
+        let rules: String = (0..routes)
+            .map(|n| {
+                format!(
+                    "[[rule]]\ndomain = \"r{n}.test\"\nforward = \"up0\"\nvisible-to = [\"vpc\"]\n\
+                     [[network]]\nname = \"n{n}\"\ncidr = [\"10.99.{}.{}/32\"]\n",
+                    n / 256,
+                    n % 256
+                )
+            })
+            .collect();
+        // Once with the large one as what comes, once as what goes; each time what is left is put away afterwards.
+        [&format!("{CONFIGURATION}{rules}"), CONFIGURATION].map(|text| {
+            world.reload(text, &[&upstream]);
+            let counted = allocation_counter::measure(|| world.street.worker.batch_done());
+            let freed = counted.count_total.cast_signed() - counted.count_current;
+            let bytes = counted.bytes_total;
+            assert_eq!(
+                world.street.shared.free_retired() + world.street.metrics.tidy(),
+                0,
+                "something is left"
+            );
+            (counted.count_total, freed, bytes)
+        })
+    };
+    let few = takeover(10);
+    println!("allocated, freed, bytes: {few:?}");
+    assert_eq!(takeover(2_000), few);
+}
+
 /// Every name from every kind of client with every kind of EDNS; each has been asked before and is answered from the
 /// worker's own cache.
 fn everything_cached(world: &World) -> Vec<Query<'static>> {

@@ -13,6 +13,8 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::count::Counts;
+pub use super::key::Key;
+use super::remains::Remains;
 use crate::wire::patch::{self, Turn};
 
 /// What an answer depends on beside its snapshot: a zone's counter, and where it stood.
@@ -20,35 +22,6 @@ pub type Stamp = (Arc<AtomicU64>, u64);
 
 /// Of an answer's time, the last so manieth is its end.
 const LAST_PART: u32 = 10;
-
-/// The largest key: view, bits, and a question.
-const MAX_KEY: usize = 4 + 1 + 255 + 4;
-
-/// What selects an answer.
-#[derive(Clone, Copy)]
-pub struct Key {
-    bytes: [u8; MAX_KEY],
-    length: usize,
-}
-
-impl Key {
-    /// Of a view, the query bits that change the bytes of an answer, and the question section.
-    pub fn new(view: u32, bits: u8, question: &[u8]) -> Option<Key> {
-        let mut key = Key { bytes: [0; MAX_KEY], length: 5 + question.len() };
-        key.bytes.get_mut(5..key.length)?.copy_from_slice(question);
-        // The type and class behind the name are octets too, but folding them is harmless only because every octet of
-        // the name is folded on both sides; they are left as they are.
-        let name = key.length.checked_sub(4)?;
-        key.bytes.get_mut(5..name)?.make_ascii_lowercase();
-        key.bytes[..4].copy_from_slice(&view.to_be_bytes());
-        key.bytes[4] = bits;
-        Some(key)
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
 
 /// How an answer's TTLs behave while it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +113,7 @@ pub struct AnswerCache {
     index: HashTable<u32>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
+    remains: Remains<Option<Entry>>,
     hand: usize,
     bytes: usize,
     capacity: usize,
@@ -154,6 +128,7 @@ impl AnswerCache {
             index: HashTable::new(),
             entries: Vec::new(),
             free: Vec::new(),
+            remains: Remains::default(),
             hand: 0,
             bytes: 0,
             capacity,
@@ -239,12 +214,17 @@ impl AnswerCache {
         self.index.insert_unique(hash, at, |n| entries[*n as usize].as_ref().map_or(0, |entry| entry.hash));
     }
 
-    /// Forgets everything: the snapshot changed.
+    /// Forgets everything: the snapshot changed. The memory goes back bit by bit, with each [`sweep`](Self::sweep).
     pub fn clear(&mut self) {
+        self.remains.add(std::mem::take(&mut self.entries));
         self.index.clear();
-        self.entries.clear();
         self.free.clear();
         (self.hand, self.bytes) = (0, 0);
+    }
+
+    /// Frees a bit of what was forgotten: once a batch.
+    pub fn sweep(&mut self) {
+        self.remains.free_some();
     }
 
     /// What it did so far and what it holds.

@@ -8,6 +8,8 @@ pub mod answer;
 pub mod cached;
 pub mod count;
 pub mod flight;
+mod key;
+mod remains;
 pub mod response;
 pub mod snapshot;
 mod store;

@@ -124,6 +124,19 @@ impl Metrics {
         self.workers.iter().cloned()
     }
 
+    /// Makes ready what workers count in once `directory` is in force, so that they only have to turn to it.
+    pub fn prepare(&self, directory: &Arc<Directory>) {
+        for worker in &self.workers {
+            worker.routes.prepare(directory);
+            worker.networks.prepare(directory);
+        }
+    }
+
+    /// Puts away what was counted by directories that are no longer in force. How much of it is still in use.
+    pub fn tidy(&self) -> usize {
+        self.workers.iter().map(|worker| worker.routes.tidy() + worker.networks.tidy()).sum()
+    }
+
     /// The sums of all workers now.
     pub fn sum(&self) -> Sums {
         let mut sums = Sums::default();

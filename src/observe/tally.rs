@@ -1,10 +1,11 @@
 //! Counts by a label of the configuration: routes, networks.
 //!
-//! A worker counts by position; what a position is called changes with a reload. So each worker has one seating per
-//! directory, and what the last one counted is kept by label.
+//! A worker counts by position; what a position is called changes with a reload. So each worker has a seating for each
+//! directory. A reload prepares it before it is needed and puts the one of before away, so that a worker only changes
+//! seats, however many there are; what was counted in seatings that are gone is kept by label.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::query::Directory;
 
@@ -16,60 +17,103 @@ pub(super) type Labels = fn(&Directory) -> Vec<&str>;
 /// One worker's counts of one list.
 pub(super) struct Tally {
     labels: Labels,
-    state: Mutex<State>,
+    /// What was counted in seatings that are gone. Locked before the seatings, and never by a worker.
+    past: Mutex<HashMap<String, u64>>,
+    /// Of the last one, the labels are shown. Locked only as long as it takes to look: a worker may wait.
+    seatings: Mutex<Vec<Seating>>,
 }
 
-#[derive(Default)]
-struct State {
-    /// What earlier seatings counted, for the labels that are still there.
-    past: HashMap<String, u64>,
+#[derive(Clone)]
+struct Seating {
     directory: Arc<Directory>,
     seats: Arc<[Counter]>,
 }
 
 impl Tally {
     pub(super) fn new(labels: Labels) -> Tally {
-        Tally { labels, state: Mutex::default() }
+        Tally { labels, past: Mutex::default(), seatings: Mutex::default() }
+    }
+
+    /// Makes counters for the positions of `directory`, for [`seat`](Self::seat) to give.
+    pub(super) fn prepare(&self, directory: &Arc<Directory>) {
+        let seating = self.seating(directory);
+        lock(&self.seatings).push(seating);
     }
 
     /// Counters for the positions of `directory`. Those given before must not be raised any more.
     pub(super) fn seat(&self, directory: &Arc<Directory>) -> Arc<[Counter]> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let labels = (self.labels)(directory);
-        let sums = self.sums(&state);
-        // A label that left the configuration leaves the metrics: their number stays bounded by the configuration.
-        state.past = labels
-            .iter()
-            .filter_map(|label| {
-                sums.get(*label).filter(|sum| **sum > 0).map(|sum| ((*label).to_owned(), *sum))
-            })
-            .collect();
-        state.seats = labels.iter().map(|_| Counter::default()).collect();
-        state.directory = Arc::clone(directory);
-        Arc::clone(&state.seats)
+        let mut seatings = lock(&self.seatings);
+        let prepared = seatings.iter().position(|seating| Arc::ptr_eq(&seating.directory, directory));
+        // What nobody prepared is made here: at the start, or when reloads overtake the worker.
+        let seating = prepared.map_or_else(|| self.seating(directory), |at| seatings.remove(at));
+        let seats = Arc::clone(&seating.seats);
+        seatings.push(seating);
+        seats
+    }
+
+    /// Puts away the seatings that the worker has left. Gives how many it has not.
+    pub(super) fn tidy(&self) -> usize {
+        let mut past = lock(&self.past);
+        let (left, last, before) = {
+            let mut seatings = lock(&self.seatings);
+            let Some(last) = seatings.pop() else { return 0 };
+            // A look from outside would hold `past`, so a second hand is the worker's.
+            let left: Vec<Seating> =
+                seatings.extract_if(.., |seating| Arc::get_mut(&mut seating.seats).is_some()).collect();
+            let before = seatings.len();
+            seatings.push(last.clone());
+            (left, last, before)
+        };
+        for seating in &left {
+            for (label, count) in seating.counted(self.labels) {
+                match past.get_mut(label) {
+                    Some(sum) => *sum += count,
+                    None => drop(past.insert(label.to_owned(), count)),
+                }
+            }
+        }
+        if !left.is_empty() && !past.is_empty() {
+            // A label that left the configuration leaves the metrics: their number stays bounded by the configuration.
+            let labels: HashSet<&str> = (self.labels)(&last.directory).into_iter().collect();
+            past.retain(|label, _| labels.contains(&label[..]));
+        }
+        before
     }
 
     /// Adds its counts, by label, to those of other workers.
     pub(super) fn add_to(&self, total: &mut HashMap<String, u64>) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for (label, sum) in self.sums(&state) {
-            match total.get_mut(label) {
-                Some(total) => *total += sum,
-                None => drop(total.insert(label.to_owned(), sum)),
+        let past = lock(&self.past);
+        let seatings = lock(&self.seatings).clone();
+        let Some(last) = seatings.last() else { return };
+        for label in (self.labels)(&last.directory) {
+            if !total.contains_key(label) {
+                total.insert(label.to_owned(), 0);
+            }
+        }
+        let now = seatings.iter().flat_map(|seating| seating.counted(self.labels));
+        for (label, count) in now.chain(past.iter().map(|(label, sum)| (&label[..], *sum))) {
+            if let Some(total) = total.get_mut(label) {
+                *total += count;
             }
         }
     }
 
-    fn sums<'s>(&self, state: &'s State) -> HashMap<&'s str, u64> {
-        let mut sums: HashMap<&str, u64> = HashMap::with_capacity(state.seats.len());
-        for (label, seat) in (self.labels)(&state.directory).into_iter().zip(state.seats.iter()) {
-            *sums.entry(label).or_default() += seat.get();
-        }
-        for (label, past) in &state.past {
-            *sums.entry(label).or_default() += past;
-        }
-        sums
+    fn seating(&self, directory: &Arc<Directory>) -> Seating {
+        let seats = (self.labels)(directory).iter().map(|_| Counter::default()).collect();
+        Seating { directory: Arc::clone(directory), seats }
     }
+}
+
+impl Seating {
+    /// What was counted here, where anything was.
+    fn counted(&self, labels: Labels) -> impl Iterator<Item = (&str, u64)> {
+        let counts = self.seats.iter().map(Counter::get);
+        labels(&self.directory).into_iter().zip(counts).filter(|(_, count)| *count > 0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -79,6 +123,10 @@ mod tests {
     fn directory(routes: &[&str]) -> Arc<Directory> {
         let routes = routes.iter().map(|route| (*route).to_owned()).collect();
         Arc::new(Directory { routes, ..Directory::default() })
+    }
+
+    fn routes(directory: &Directory) -> Vec<&str> {
+        directory.routes.iter().map(String::as_str).collect()
     }
 
     fn total(tally: &Tally) -> Vec<(String, u64)> {
@@ -91,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_label_keeps_its_count_over_a_reload_wherever_it_moves() {
-        let tally = Tally::new(|directory| directory.routes.iter().map(String::as_str).collect());
+        let tally = Tally::new(routes);
         let seats = tally.seat(&directory(&["a", "b", "c"]));
         seats[0].add(1);
         seats[1].add(2);
@@ -102,5 +150,38 @@ mod tests {
         assert_eq!(total(&tally), want);
         tally.seat(&directory(&["a"]));
         assert_eq!(total(&tally), [("a".to_owned(), 1)]);
+    }
+    #[test]
+    fn what_is_left_is_put_away_and_goes_on_counting_where_its_label_is_still_there() {
+        let tally = Tally::new(routes);
+        let (first, second) = (directory(&["a", "b"]), directory(&["b"]));
+        let before = tally.seat(&first);
+        tally.prepare(&second);
+        before[0].add(1);
+        before[1].add(2);
+        assert_eq!(tally.tidy(), 1, "the worker still counts there");
+        assert_eq!(total(&tally), [("b".to_owned(), 2)]);
+        before[1].add(3);
+        let after = tally.seat(&second);
+        drop(before);
+        after[0].add(10);
+        assert_eq!((tally.tidy(), Arc::strong_count(&first)), (0, 1));
+        assert_eq!(total(&tally), [("b".to_owned(), 15)]);
+        tally.prepare(&first);
+        assert_eq!(total(&tally), [("a".to_owned(), 0), ("b".to_owned(), 15)], "what left came back as new");
+    }
+
+    #[test]
+    fn a_worker_that_reloads_overtook_counts_all_the_same() {
+        let tally = Tally::new(routes);
+        let (late, newest) = (directory(&["a"]), directory(&["a"]));
+        for prepared in [&late, &newest] {
+            tally.prepare(prepared);
+            tally.tidy();
+        }
+        tally.seat(&late)[0].add(1);
+        tally.seat(&newest)[0].add(1);
+        tally.tidy();
+        assert_eq!(total(&tally), [("a".to_owned(), 2)]);
     }
 }

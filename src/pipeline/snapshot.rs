@@ -1,7 +1,7 @@
 //! Everything a query may read, built off to the side and swapped whole; and what outlives a reload beside it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -64,6 +64,9 @@ pub struct Shared {
     snapshot: ArcSwap<Snapshot>,
     /// Counts the snapshots: a worker looks at this for each query, and at the snapshot itself only when it moved.
     generation: AtomicU64,
+    /// Snapshots of before. Kept here so that no worker is the last to let go of one: freeing a large table takes it
+    /// longer than a client should wait.
+    retired: Mutex<Vec<Arc<Snapshot>>>,
     /// What the sources said.
     pub responses: ResponseCache,
     /// Questions in flight.
@@ -76,6 +79,7 @@ impl Shared {
         Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             generation: AtomicU64::new(0),
+            retired: Mutex::default(),
             responses: ResponseCache::new(response_cache),
             flights: Flights::new(),
         }
@@ -88,8 +92,17 @@ impl Shared {
 
     /// Puts a snapshot in force: from the next query on, on every worker.
     pub fn put_in_force(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
+        let before = self.snapshot.swap(Arc::new(snapshot));
         self.generation.fetch_add(1, Ordering::Release);
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
+    }
+
+    /// Frees the snapshots of before that nobody uses any more: now, on the caller's thread. How many are still in use.
+    pub fn free_retired(&self) -> usize {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        // A count of one cannot rise again: only what is in force is given out.
+        retired.retain_mut(|snapshot| Arc::get_mut(snapshot).is_none());
+        retired.len()
     }
 
     /// Which snapshot is in force. Read before the snapshot, so that a worker that reads in between looks again.

@@ -252,7 +252,9 @@ impl Worker {
     pub fn batch_done(&self) {
         self.refresh();
         self.recorder.borrow_mut().flush();
-        self.counts.set(self.answers.borrow().counts());
+        let mut answers = self.answers.borrow_mut();
+        answers.sweep();
+        self.counts.set(answers.counts());
     }
 
     /// Takes over a new configuration if there is one. Asked for every query: all workers change at the same moment.

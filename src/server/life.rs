@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,11 +16,12 @@ use super::adapter::Street;
 use super::build::{Inventory, build};
 use super::descriptor;
 use super::probing::Probing;
+use super::reload::{InForce, Reloading};
 use super::standing::Standing;
 use super::status::{Reloads, Show};
 use super::warm;
 use crate::cache::PublishedCounts;
-use crate::config::{self, Config, Diagnostic, LogTarget};
+use crate::config::{Config, Diagnostic, LogTarget};
 use crate::control;
 use crate::exchange::Exchange;
 use crate::listen::{self, ListenConfig, Listening, clock};
@@ -80,15 +82,13 @@ fn rendered(faults: &[Diagnostic]) -> String {
 
 /// A running server.
 pub struct Server {
-    origin: Origin,
-    config: Config,
-    inventory: Inventory,
+    config: Arc<ArcSwap<Config>>,
     shared: Arc<Shared>,
     listening: Listening,
     log: QueryLog,
     probing: Probing,
     control: Option<control::Running>,
-    reloads: Arc<Mutex<Reloads>>,
+    reloading: Reloading,
     standing: Arc<Standing>,
     warming: Option<JoinHandle<()>>,
 }
@@ -140,7 +140,7 @@ impl Server {
         let standing = Arc::<Standing>::default();
         let show = Show {
             shared: Arc::clone(&shared),
-            metrics,
+            metrics: Arc::clone(&metrics),
             counts,
             standing: Arc::clone(&standing),
             log: log.control(),
@@ -161,7 +161,7 @@ impl Server {
             listen::start(&listen_config(&config, workers, descriptors), listen::batch::inherit()?, make)?;
         let warming = warm::begin(&config, &shared);
         let probing = Probing::start()?;
-        probing.watch(&built.inventory);
+        probing.watching().groups(&built.inventory);
         standing.serve(listening.stats(), Instant::now());
         if let Some(control) = &control {
             tracing::info!("serving metrics and status on http://{}/", control.address());
@@ -169,22 +169,24 @@ impl Server {
         for address in listening.addresses() {
             tracing::info!("serving DNS on {address}, {workers} workers");
         }
-        Ok(Server {
-            origin,
-            config,
-            inventory: built.inventory,
-            shared,
-            listening,
-            log,
-            probing,
-            control,
-            reloads,
-            standing,
-            warming,
-        })
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let reloading = match origin {
+            Origin::Memory => Reloading::nothing(),
+            Origin::File(path) => Reloading::start(InForce {
+                path,
+                config: Arc::clone(&config),
+                inventory: built.inventory,
+                shared: Arc::clone(&shared),
+                metrics,
+                log: log.control(),
+                watch: probing.watching(),
+                reloads,
+            })?,
+        };
+        Ok(Server { config, shared, listening, log, probing, control, reloading, standing, warming })
     }
 
-    fn run_until_signalled(mut self, runtime: &Runtime, mut signals: Signals) -> Result<(), Fault> {
+    fn run_until_signalled(self, runtime: &Runtime, mut signals: Signals) -> Result<(), Fault> {
         let outcome = runtime.block_on(async {
             let mut watch = tokio::time::interval(watchdog_period());
             let mut beats = self.beats();
@@ -192,7 +194,7 @@ impl Server {
             notify(&[sd_notify::NotifyState::Ready]);
             loop {
                 tokio::select! {
-                    _ = signals.reload.recv() => self.reload(),
+                    _ = signals.reload.recv() => self.reloading.order(),
                     _ = signals.reopen.recv() => self.log.control().reopen(),
                     _ = signals.terminate.recv() => return Ok(()),
                     _ = signals.interrupt.recv() => return Ok(()),
@@ -226,53 +228,9 @@ impl Server {
         }
         self.probing.stop();
         let written = self.log.shutdown(LOG_WITHIN);
-        warm::keep(&self.config, &self.shared, self.warming);
+        warm::keep(&self.config.load(), &self.shared, self.warming);
         tracing::info!(log_lines = written.lines, "stopped");
         Ok(joined?)
-    }
-
-    /// Reads configuration and zones again and puts them in force at once, or leaves everything as it is.
-    fn reload(&mut self) {
-        let Origin::File(path) = &self.origin else { return };
-        if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
-            notify(&[sd_notify::NotifyState::Reloading, now]);
-        }
-        let outcome = config::load(path).and_then(|loaded| {
-            let built = build(&loaded.config, &self.inventory)?;
-            Ok((loaded, built))
-        });
-        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Ok((loaded, built)) => {
-                for warning in loaded.warnings.iter().chain(&built.warnings) {
-                    tracing::warn!("{warning}");
-                }
-                let mut config = say_what_waits_for_a_restart(&self.config, &loaded.config);
-                if let Err(fault) = redirect(&self.log, &self.config, &loaded.config) {
-                    config.query_log.to = self.config.query_log.to.clone();
-                    let target = log_name(&loaded.config);
-                    tracing::error!("{target}: {fault}; the query log stays where it was");
-                }
-                self.shared.put_in_force(built.snapshot);
-                self.probing.watch(&built.inventory);
-                self.inventory = built.inventory;
-                self.config = config;
-                reloads.succeeded += 1;
-                let now = SystemTime::now();
-                (reloads.last_success, reloads.last) = (Some(now), Some((now, Ok(()))));
-                tracing::info!("reloaded {}", path.display());
-            }
-            Err(faults) => {
-                reloads.failed += 1;
-                let reasons = faults.iter().map(|fault| fault.message.clone()).collect();
-                reloads.last = Some((SystemTime::now(), Err(reasons)));
-                for fault in &faults {
-                    tracing::error!("{fault}");
-                }
-                tracing::error!("reload failed: the configuration of before stays in force");
-            }
-        }
-        notify(&[sd_notify::NotifyState::Ready]);
     }
 
     fn beats(&self) -> Vec<u64> {
@@ -328,7 +286,7 @@ fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenC
     }
 }
 
-fn log_target(config: &Config) -> Target {
+pub(super) fn log_target(config: &Config) -> Target {
     let log = &config.query_log;
     match &log.to {
         LogTarget::Off => Target::Off,
@@ -340,38 +298,11 @@ fn log_target(config: &Config) -> Target {
     }
 }
 
-fn log_name(config: &Config) -> String {
+pub(super) fn log_name(config: &Config) -> String {
     match &config.query_log.to {
         LogTarget::File(path) => path.display().to_string(),
         LogTarget::Off | LogTarget::Stdout => "stdout".into(),
     }
-}
-
-fn redirect(log: &QueryLog, before: &Config, after: &Config) -> io::Result<()> {
-    let target = log_target(after);
-    if target == log_target(before) { Ok(()) } else { log.control().redirect(&target) }
-}
-
-/// What will be in force: the new configuration, but for what only a start can change. That is said at every reload
-/// until there is one.
-fn say_what_waits_for_a_restart(before: &Config, after: &Config) -> Config {
-    let mut config = after.clone();
-    config.listen = before.listen.clone();
-    config.listen.udp_payload = after.listen.udp_payload;
-    (config.cache.size, config.cache.answer_size) = (before.cache.size, before.cache.answer_size);
-    config.query_log.queue = before.query_log.queue;
-    let waits = [
-        ("[listen]", config.listen != after.listen),
-        (
-            "[cache] size and answer-size",
-            (config.cache.size, config.cache.answer_size) != (after.cache.size, after.cache.answer_size),
-        ),
-        ("[query-log] queue", config.query_log.queue != after.query_log.queue),
-    ];
-    for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!("{what} changed: takes effect at the next restart");
-    }
-    config
 }
 
 fn default_workers() -> usize {
@@ -385,7 +316,7 @@ fn watchdog_period() -> Duration {
         .max(Duration::from_secs(1))
 }
 
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
+pub(super) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(states);
 }

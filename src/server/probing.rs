@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::build::Inventory;
@@ -32,11 +32,9 @@ impl Probing {
         Ok(Probing { watch, thread })
     }
 
-    /// From now on the groups of this inventory are probed, and no others. A group that was probed before goes on
-    /// without a new first probe.
-    pub(super) fn watch(&self, inventory: &Inventory) {
-        // It fails only if the thread has ended, which `stop` alone makes it do.
-        let _ = self.watch.send(inventory.groups().cloned().collect());
+    /// For whoever changes what is probed.
+    pub(super) fn watching(&self) -> Watching {
+        Watching(self.watch.downgrade())
     }
 
     /// Ends it.
@@ -45,6 +43,18 @@ impl Probing {
         if self.thread.join().is_err() {
             tracing::error!("the health check thread panicked");
         }
+    }
+}
+
+/// A handle to say what is probed. It does not keep the thread alive.
+pub(super) struct Watching(WeakUnboundedSender<Vec<Arc<Group>>>);
+
+impl Watching {
+    /// From now on the groups of this inventory are probed, and no others. A group that was probed before goes on
+    /// without a new first probe.
+    pub(super) fn groups(&self, inventory: &Inventory) {
+        // It fails only if the thread has ended, which `stop` alone makes it do.
+        let _ = self.0.upgrade().map(|watch| watch.send(inventory.groups().cloned().collect()));
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Street {
     pub log: QueryLog,
     /// What its answer cache did, as of the last batch.
     pub counts: Arc<PublishedCounts>,
+    /// What it counts.
+    pub metrics: Metrics,
     inventory: Inventory,
     local: tokio::task::LocalSet,
     runtime: tokio::runtime::Runtime,
@@ -77,6 +79,7 @@ impl Street {
     /// If the configuration has errors: it is the test's own.
     pub fn reload(&mut self, text: &str, folder: &Path) {
         let (_, snapshot, inventory) = read(text, folder, &self.inventory);
+        self.metrics.prepare(&snapshot.directory);
         self.shared.put_in_force(snapshot);
         self.inventory = inventory;
     }
@@ -102,7 +105,8 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
     let shared = Arc::new(Shared::new(snapshot, config.cache.size));
     let (log, mut lanes) = QueryLog::start(&Target::Off, 1 << 20, 1).unwrap();
     let counts = Arc::<PublishedCounts>::default();
-    let counters = Metrics::new(1).workers().next().unwrap();
+    let metrics = Metrics::new(1);
+    let counters = metrics.workers().next().unwrap();
     let outfit = Outfit {
         exchange: Exchange::new(),
         answer_size: 1 << 20,
@@ -115,7 +119,7 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
         let _inside = runtime.enter();
         Rc::new(Worker::new(Arc::clone(&shared), outfit))
     };
-    Street { worker, shared, log, counts, inventory, local: tokio::task::LocalSet::new(), runtime }
+    Street { worker, shared, log, counts, metrics, inventory, local: tokio::task::LocalSet::new(), runtime }
 }
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]

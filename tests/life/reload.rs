@@ -91,3 +91,24 @@ fn what_only_a_start_can_change_is_said_until_there_is_one() {
     assert!(!server.said[before..].iter().any(|line| line.contains("restart")), "{:?}", server.said);
     server.terminate();
 }
+
+#[test]
+fn reloads_stand_back_behind_the_workers() {
+    let site = Site::new("127.0.0.1:0", "", "");
+    let mut server = site.start();
+    server.signal(Signal::SIGHUP);
+    server.until_says("reloaded main.toml");
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap());
+    let (reloads, others): (Vec<_>, Vec<_>) =
+        stats.map(nice_value).partition(|(name, _)| name == "kkh-reload");
+    assert!(reloads.len() == 1 && others.len() > 2, "{reloads:?} {others:?}");
+    assert!(others.iter().all(|(_, nice)| *nice < reloads[0].1), "{reloads:?} {others:?}");
+    server.terminate();
+}
+
+/// A thread's name and nice value (proc_pid_stat(5): fields 2 and 19).
+fn nice_value(stat: String) -> (String, i32) {
+    let (name, rest) = stat.split_once('(').unwrap().1.rsplit_once(") ").unwrap();
+    (name.to_owned(), rest.split(' ').nth(16).unwrap().parse().unwrap())
+}

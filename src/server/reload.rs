@@ -1,0 +1,176 @@
+//! Reloads: read, build and put in force on a thread of their own, while everything else goes on.
+//!
+//! A large configuration takes seconds of a busy processor. So the thread stands back behind the workers, and all that
+//! grows with the configuration is done here: also the counters of the new one and the end of the old one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+
+use super::build::{Built, Inventory, build};
+use super::life::{log_name, log_target, notify};
+use super::probing::Watching;
+use super::status::Reloads;
+use crate::config::{self, Config, Diagnostic};
+use crate::observe::{LogControl, Metrics};
+use crate::pipeline::Shared;
+
+/// How far reloads stand back (nice(1)): where a worker needs all of a processor, a tenth of it is theirs, so that they
+/// still come to their end.
+const NICE: i32 = 10;
+
+/// How often it is looked whether the workers have let go of what was in force before.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The thread that reloads, if there is anything to read again.
+pub(super) struct Reloading(Option<SyncSender<()>>);
+
+/// What a reload changes, and what it needs for that.
+pub(super) struct InForce {
+    pub path: PathBuf,
+    /// As it is in force: what only a start can change stays as it was then.
+    pub config: Arc<ArcSwap<Config>>,
+    pub inventory: Inventory,
+    pub shared: Arc<Shared>,
+    pub metrics: Arc<Metrics>,
+    pub log: LogControl,
+    pub watch: Watching,
+    pub reloads: Arc<Mutex<Reloads>>,
+}
+
+impl Reloading {
+    /// Where the configuration is in no file.
+    pub(super) fn nothing() -> Reloading {
+        Reloading(None)
+    }
+
+    /// Starts the thread. It ends with the order that is at hand when this is dropped.
+    pub(super) fn start(in_force: InForce) -> io::Result<Reloading> {
+        // Room for one: an order that comes while another one waits asks for the same.
+        let (order, orders) = sync_channel(1);
+        std::thread::Builder::new().name("kkh-reload".into()).spawn(move || in_force.run(&orders))?;
+        Ok(Reloading(Some(order)))
+    }
+
+    /// Lets the configuration be read again, after the reload that is going on if there is one.
+    pub(super) fn order(&self) {
+        if let Some(Err(TrySendError::Disconnected(()))) = self.0.as_ref().map(|order| order.try_send(())) {
+            tracing::error!("the thread that reloads has ended; only a restart changes the configuration");
+        }
+    }
+}
+
+impl InForce {
+    fn run(mut self, orders: &Receiver<()>) {
+        stand_back();
+        let mut in_use = 0;
+        loop {
+            let order = if in_use == 0 {
+                orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                orders.recv_timeout(LOOK)
+            };
+            match order {
+                Ok(()) => self.reload(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            in_use = self.shared.free_retired() + self.metrics.tidy();
+        }
+    }
+
+    /// Reads configuration and zones again and puts them in force at once, or leaves everything as it is.
+    fn reload(&mut self) {
+        if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
+            notify(&[sd_notify::NotifyState::Reloading, now]);
+        }
+        match read(&self.path, &self.inventory) {
+            Ok((config, built)) => {
+                self.put_in_force(config, built);
+                self.note(Ok(()));
+                tracing::info!("reloaded {}", self.path.display());
+            }
+            Err(faults) => {
+                self.note(Err(faults.iter().map(|fault| fault.message.clone()).collect()));
+                for fault in &faults {
+                    tracing::error!("{fault}");
+                }
+                tracing::error!("reload failed: the configuration of before stays in force");
+            }
+        }
+        notify(&[sd_notify::NotifyState::Ready]);
+    }
+
+    fn put_in_force(&mut self, mut config: Config, built: Built) {
+        let before = self.config.load_full();
+        if let Err(fault) = redirect(&self.log, &before, &config) {
+            let target = log_name(&config);
+            config.query_log.to.clone_from(&before.query_log.to);
+            tracing::error!("{target}: {fault}; the query log stays where it was");
+        }
+        self.metrics.prepare(&built.snapshot.directory);
+        self.shared.put_in_force(built.snapshot);
+        self.watch.groups(&built.inventory);
+        self.inventory = built.inventory;
+        keep_what_waits_for_a_restart(&before, &mut config);
+        self.config.store(Arc::new(config));
+    }
+
+    fn note(&self, outcome: Result<(), Vec<String>>) {
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = SystemTime::now();
+        match outcome {
+            Ok(()) => {
+                reloads.succeeded += 1;
+                reloads.last_success = Some(now);
+            }
+            Err(_) => reloads.failed += 1,
+        }
+        reloads.last = Some((now, outcome));
+    }
+}
+
+/// Lowers this thread's own priority: on Linux each thread has one. Where that is not allowed, reloads are what they
+/// would have been.
+fn stand_back() {
+    if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!("reloads keep the priority of the workers: {fault}");
+    }
+}
+
+fn read(path: &Path, before: &Inventory) -> Result<(Config, Built), Vec<Diagnostic>> {
+    let loaded = config::load(path)?;
+    let built = build(&loaded.config, before)?;
+    for warning in loaded.warnings.iter().chain(&built.warnings) {
+        tracing::warn!("{warning}");
+    }
+    Ok((loaded.config, built))
+}
+
+fn redirect(log: &LogControl, before: &Config, after: &Config) -> io::Result<()> {
+    let target = log_target(after);
+    if target == log_target(before) { Ok(()) } else { log.redirect(&target) }
+}
+
+/// Leaves in a new configuration only what is in force: what a start alone can change stays as it was. That is said at
+/// every reload until there is one.
+fn keep_what_waits_for_a_restart(before: &Config, after: &mut Config) {
+    let mut listen = before.listen.clone();
+    listen.udp_payload = after.listen.udp_payload;
+    let sizes = (before.cache.size, before.cache.answer_size);
+    let waits = [
+        ("[listen]", listen != after.listen),
+        ("[cache] size and answer-size", sizes != (after.cache.size, after.cache.answer_size)),
+        ("[query-log] queue", before.query_log.queue != after.query_log.queue),
+    ];
+    for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!("{what} changed: takes effect at the next restart");
+    }
+    after.listen = listen;
+    (after.cache.size, after.cache.answer_size) = sizes;
+    after.query_log.queue = before.query_log.queue;
+}
