@@ -49,7 +49,7 @@ fn exchange(socket: &UdpSocket, packet: &[u8]) -> Vec<u8> {
 }
 
 fn is_whole(reply: &[u8]) -> bool {
-    reply[2] & 2 == 0 && reply[3] % 16 == 0 && reply[7] == 1
+    reply[2] & 2 == 0 && matches!(reply[3] % 16, 0) && reply[7] == 1
 }
 
 fn limited(server: &Server, limit: &str, action: &str) -> f64 {
