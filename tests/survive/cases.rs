@@ -1,6 +1,6 @@
 //! All cases by family, and those that wait for a mechanism.
 
-use crate::{flood, http, life, odd, protocol, tcp, upstream};
+use crate::{cache, flood, http, life, odd, protocol, tcp, upstream};
 
 /// One line of what must be survived.
 pub struct Case {
@@ -37,7 +37,7 @@ pub(crate) use family;
 
 /// All of them, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    let families: [&'static [Case]; 7] =
-        [upstream::ALL, protocol::ALL, odd::ALL, tcp::ALL, flood::ALL, http::ALL, life::ALL];
+    let families: [&'static [Case]; 8] =
+        [upstream::ALL, cache::ALL, protocol::ALL, odd::ALL, tcp::ALL, flood::ALL, http::ALL, life::ALL];
     families.into_iter().flatten()
 }

@@ -30,11 +30,14 @@ pub enum By {
 
 /// How long after what is wrong the right answer comes.
 pub const TARDY: Duration = Duration::from_millis(150);
+/// What is slow takes this long.
+const LATE: Duration = Duration::from_millis(200);
 /// Of what is right.
 pub const RIGHT: [u8; 4] = [10, 0, 0, 1];
 /// Of what is forged.
 pub const WRONG: [u8; 4] = [10, 0, 0, 66];
 
+const TTL: u32 = 300;
 const A: u16 = 1;
 const NS: u16 = 2;
 const CNAME: u16 = 5;
@@ -47,6 +50,7 @@ pub fn replies(asked: &Asked, mood: Mood) -> Vec<Later> {
     let now = |bytes| vec![later(Duration::ZERO, bytes)];
     match mood {
         Mood::Silent => Vec::new(),
+        Mood::Honest => now(right(asked)),
         Mood::Failing => now(Draft::of(asked).code(2)),
         Mood::Refusing => now(Draft::of(asked).code(5)),
         Mood::NoEdns if has_opt(&asked.bytes) => now(without_edns(&Draft::of(asked).code(1))),
@@ -94,7 +98,7 @@ fn scripted(asked: &Asked, label: &str) -> Option<Vec<Later>> {
     }
     match label {
         "black-hole" => Some(Vec::new()),
-        "slow" => Some(vec![later(Duration::from_millis(200), right(asked))]),
+        "slow" => Some(vec![later(LATE, right(asked))]),
         "servfail" => now(draft.code(2)),
         "truncated" if asked.via == Via::Udp => now(draft.truncated()),
         "large" if asked.via == Via::Udp => now(draft.truncated()),
@@ -121,6 +125,12 @@ fn scripted(asked: &Asked, label: &str) -> Option<Vec<Later>> {
             .bytes()),
         "loop-a" => now(draft.record(Owner::Question, CNAME, &wire("loop-b.bad.test")).bytes()),
         "loop-b" => now(draft.record(Owner::Question, CNAME, &wire("loop-a.bad.test")).bytes()),
+        _ if label.contains("ttl-") => {
+            let (late, ttl) = label.split_once("ttl-")?;
+            let draft = Draft { ttl: ttl.parse().ok()?, ..draft };
+            let after = if late.is_empty() { Duration::ZERO } else { LATE };
+            Some(vec![later(after, draft.record(Owner::Question, A, &RIGHT).bytes())])
+        }
         _ => {
             let link: u32 = label.strip_prefix("chain-")?.parse().ok()?;
             let next = format!("chain-{}.bad.test", link + 1);
@@ -210,13 +220,14 @@ enum Owner<'a> {
 /// A response in the making.
 struct Draft<'a> {
     asked: &'a Asked,
+    ttl: u32,
     counts: [u16; 3],
     records: Vec<u8>,
 }
 
 impl<'a> Draft<'a> {
     fn of(asked: &'a Asked) -> Self {
-        Self { asked, counts: [0; 3], records: Vec::new() }
+        Self { asked, ttl: TTL, counts: [0; 3], records: Vec::new() }
     }
 
     fn record(self, owner: Owner<'_>, rtype: u16, rdata: &[u8]) -> Self {
@@ -239,7 +250,7 @@ impl<'a> Draft<'a> {
             Owner::Name(name) => self.records.extend(wire(name)),
         }
         self.records.extend([rtype, 1].map(u16::to_be_bytes).concat());
-        self.records.extend(300_u32.to_be_bytes());
+        self.records.extend(self.ttl.to_be_bytes());
         self.records.extend((rdata.len() as u16).to_be_bytes());
         self.records.extend(rdata);
         self

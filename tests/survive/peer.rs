@@ -44,9 +44,11 @@ pub enum Mood {
     Folding,
     /// Answers are kept until the mood changes.
     Holding,
+    /// The right answer, whatever the name says.
+    Honest,
 }
 
-const MOODS: [Mood; 8] = [
+const MOODS: [Mood; 9] = [
     Mood::Scripted,
     Mood::Silent,
     Mood::Failing,
@@ -55,6 +57,7 @@ const MOODS: [Mood; 8] = [
     Mood::BadVersion,
     Mood::Folding,
     Mood::Holding,
+    Mood::Honest,
 ];
 
 /// A query that came.

@@ -26,7 +26,7 @@ family! { upstream:
     a_lost_datagram_is_asked_again;
     who_answers_formerr_to_edns_is_asked_without;
     who_answers_badvers_is_asked_without;
-    who_folds_the_case_is_asked_without_it pending "0x20";
+    who_folds_the_case_is_asked_without_it;
     sixty_kilobytes_of_names_cost_little;
     a_loop_of_aliases_is_broken;
     a_long_chain_of_aliases_is_cut;
@@ -304,8 +304,7 @@ fn nothing_below_a_cached_nxdomain_hides_a_more_specific_rule() {
     let world = World::new(&tables.concat());
     assert_eq!(world.says("nxdomain.bad.test").0, "NXDomain");
     assert_eq!(world.says("other.nxdomain.bad.test").0, "NXDomain");
-    // The child's upstream answers every name the same way; only who is asked matters.
-    child.be(Mood::Folding);
+    child.be(Mood::Honest);
     let (answer, _) = world.says("www.deep.nxdomain.bad.test");
     row("the parent's NXDOMAIN is cached, then a more specific rule's name", "the rule's answer", &answer);
     assert_eq!((&answer[..], child.count("www.deep"), parent.count("www.deep")), (RIGHT, 1, 0));
@@ -349,7 +348,7 @@ fn ports_and_ids_are_spread() {
         "≥ 17500, ≥ 18000",
         format!("{:.0}, {:.0}", deviation(&ports), deviation(&ids)),
     );
-    // Of a thousand IDs at random, 18,000 is 2.5 standard errors below what is expected (18,918).
+    // Of a thousand IDs at random, 18,000 is 3.4 standard errors below what is expected (18,918).
     assert!(different >= 980 && deviation(&ports) >= 17_500.0 && deviation(&ids) >= 18_000.0);
 }
 
