@@ -13,9 +13,9 @@ use crate::wait;
 use crate::world::{World, forward, forward_with, said};
 
 family! { cache:
-    what_has_expired_stands_in_for_what_cannot_be_had pending "serve-stale";
-    a_failure_evicts_no_answer pending "serve-stale";
-    a_hot_name_never_waits_for_its_upstream pending "prefetch";
+    what_has_expired_stands_in_for_what_cannot_be_had;
+    a_failure_evicts_no_answer;
+    a_hot_name_never_waits_for_its_upstream;
     an_upstream_is_asked_no_more_than_its_budget pending "budgets";
 }
 
