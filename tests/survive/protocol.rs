@@ -14,7 +14,7 @@ use crate::{PATIENCE, client};
 
 family! { protocol:
     what_is_no_ordinary_query_is_answered_as_the_rfcs_say;
-    a_cookie_that_is_none_is_formerr pending "cookies";
+    a_cookie_that_is_none_is_formerr;
     transfers_are_refused_over_tcp_too;
     any_is_answered_with_little;
     who_is_in_no_network_learns_nothing;
