@@ -67,9 +67,8 @@ impl Reloading {
 impl InForce {
     fn run(mut self, orders: &Receiver<()>) {
         stand_back();
-        let mut in_use = 0;
         loop {
-            let order = if in_use == 0 {
+            let order = if self.let_go() == 0 {
                 orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 orders.recv_timeout(LOOK)
@@ -79,8 +78,12 @@ impl InForce {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            in_use = self.shared.free_retired() + self.metrics.tidy();
         }
+    }
+
+    /// Frees what was in force before. How much of it is still in use.
+    fn let_go(&self) -> usize {
+        self.shared.free_retired() + self.metrics.tidy()
     }
 
     /// Reads configuration and zones again and puts them in force at once, or leaves everything as it is.
@@ -88,6 +91,8 @@ impl InForce {
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&[sd_notify::NotifyState::Reloading, now]);
         }
+        // When reloads follow each other closely, so that no more than two configurations are in memory at once.
+        self.let_go();
         match read(&self.path, &self.inventory) {
             Ok((config, built)) => {
                 self.put_in_force(config, built);
