@@ -67,7 +67,7 @@ const AUTHORITATIVE: u8 = 2;
 const ROTATE: u8 = 4;
 
 /// Gives the parts that a response is kept as to `keep`.
-pub(super) fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[u8]])) {
+pub fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[u8]])) {
     let mut head = [0; HEAD + 18];
     let micros = u64::try_from(cached.stored.as_micros()).unwrap_or(u64::MAX);
     head[..8].copy_from_slice(&micros.to_le_bytes());
@@ -110,14 +110,14 @@ pub(super) fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[
 }
 
 /// Until when the response kept as these bytes holds.
-pub(super) fn until(bytes: &[u8]) -> Option<Duration> {
+pub fn until(bytes: &[u8]) -> Option<Duration> {
     let (stored, holds) = (bytes.first_chunk()?, bytes.get(8..)?.first_chunk()?);
     let holds = Duration::from_millis(u64::from(u32::from_le_bytes(*holds)));
     Some(Duration::from_micros(u64::from_le_bytes(*stored)).saturating_add(holds))
 }
 
 /// What was kept as these bytes.
-pub(super) fn read(bytes: &[u8]) -> Option<Cached> {
+pub fn read(bytes: &[u8]) -> Option<Cached> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let (server, rest) = rest.split_at_checked(usize::from(head[15]))?;

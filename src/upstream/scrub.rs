@@ -120,7 +120,9 @@ impl<'a> Chain<'a> {
         // A forwarded domain need not be a zone: the zone that a negative speaks for may begin above it (RFC 2308 §5).
         let zone = authority
             .iter()
-            .find(|record| record.rtype == RType::SOA && is_negative && self.last().is_under(record.owner))
+            .find(|r| {
+                r.rtype == RType::SOA && is_class(ask, r) && is_negative && self.last().is_under(r.owner)
+            })
             .map(|record| record.owner);
         let is_within = |name: NameRef<'_>| {
             name.is_under(domain) || zone.is_some_and(|zone| domain.is_under(zone) && name.is_under(zone))

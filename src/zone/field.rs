@@ -107,7 +107,8 @@ impl<'a> Fields<'a> {
             }
             Field::Mailbox(what) => {
                 self.check(what, |text| match text.split_once('@') {
-                    Some((user, domain)) if !user.is_empty() => {
+                    // `\@` is an octet of a label, as any other that is escaped (RFC 1035 §5.1).
+                    Some((user, domain)) if !user.is_empty() && !user.ends_with('\\') => {
                         let domain = domain.trim_end_matches('.');
                         Err(format!("has an `@`; a mailbox is written with a dot: `{user}.{domain}.`"))
                     }
