@@ -11,7 +11,8 @@ use kakehashi::wire::request::Parsed;
 use kakehashi::wire::{RType, RecordRef, Records, Request, rcode};
 use tokio::net::UdpSocket;
 use tokio::task::spawn_local;
-use tokio::time::sleep;
+
+use crate::time::pass;
 
 /// How long its answers hold, in seconds: shorter than a schedule, so that they end in it.
 const TTL: u32 = 2;
@@ -64,7 +65,7 @@ impl Server {
                 };
                 let socket = socket.clone();
                 spawn_local(async move {
-                    sleep(Duration::from_millis(wait)).await;
+                    pass(Duration::from_millis(wait)).await;
                     for reply in replies {
                         let _ = socket.send_to(&reply, from).await;
                     }
