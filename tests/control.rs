@@ -46,6 +46,7 @@ impl Status for Fake {
                     state: "up".into(),
                     ..ServerStatus::default()
                 }],
+                ..UpstreamStatus::default()
             }],
             ..StatusDocument::default()
         }

@@ -29,6 +29,8 @@ fn readings() -> Readings {
             failures: BTreeMap::from([("timeout", 1), ("servfail", 2)]),
             latency: Some(Duration::from_micros(800)),
             tcp_fallbacks: 1,
+            case_fallbacks: 0,
+            plain_fallbacks: 0,
             ignored_datagrams: 3,
         }],
         zones: vec![ZoneReading { zone: "tech\"nova\n".into(), serial: 2_026_112_301, records: 40 }],

@@ -4,6 +4,8 @@
 //! longer than any machine needs, so that no test depends on speed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "upstream/budget.rs"]
+mod budget;
 #[path = "upstream/case.rs"]
 mod case;
 #[path = "upstream/failover.rs"]
@@ -14,6 +16,8 @@ mod fidelity;
 mod forgery;
 #[path = "upstream/group.rs"]
 mod group;
+#[path = "upstream/loops.rs"]
+mod loops;
 #[path = "upstream/stand_in.rs"]
 mod stand_in;
 #[path = "lab/wait.rs"]

@@ -4,10 +4,11 @@
 //! same domain and those above it, and audiences are sets of bits.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::diagnostic::Diagnostic;
 use super::domain;
-use super::model::{Audience, Concern, Config, FallThrough, Network, Recursion, Route, Target};
+use super::model::{Audience, Concern, Config, FallThrough, Network, Recursion, Route, Target, Upstream};
 use super::nesting;
 use super::place::Place;
 
@@ -22,6 +23,7 @@ pub(super) fn doubts(config: &Config) -> Vec<Diagnostic> {
     internet_without_limit(config, &mut doubts);
     open_resolvers(config, &audiences, &mut doubts);
     contested_domains(config, &audiences, &mut doubts);
+    loops(config, &audiences, &mut doubts);
     doubts
 }
 
@@ -201,6 +203,58 @@ fn open_resolvers(config: &Config, audiences: &Audiences<'_>, doubts: &mut Vec<D
                 .with_hint(format!("{hint}; or acknowledge = [\"open-resolver\"]")),
         );
     }
+}
+
+/// Conditional forwarding in both directions: a server that is asked for a domain is itself a client whose questions for
+/// that domain go back to it. The root is left out: that a router is in the network that it serves is no sign of this.
+fn loops(config: &Config, audiences: &Audiences<'_>, doubts: &mut Vec<Diagnostic>) {
+    let mut by_domain: HashMap<&str, Vec<&Route>> = HashMap::with_capacity(config.routes.len());
+    for route in &config.routes {
+        by_domain.entry(&route.domain).or_default().push(route);
+    }
+    let homes: Vec<Vec<(IpAddr, usize)>> =
+        config.upstreams.iter().map(|upstream| homes(upstream, &config.networks)).collect();
+    let mut lines = HashSet::new();
+    for route in &config.routes {
+        let Target::Forward { upstream } = route.target else { continue };
+        if route.domain == "." || route.acknowledged.contains(&Concern::Loop) {
+            continue;
+        }
+        let goes_back = |(_, network): &&(IpAddr, usize)| {
+            let domains = std::iter::successors(Some(route.domain.as_str()), |domain| domain::parent(domain));
+            let routes = domains.filter_map(|domain| by_domain.get(domain)).flatten();
+            let seen = routes.filter(|other| audiences.see(other).contains(*network));
+            let mut asked = seen.filter(|other| !is_zone(other) || other.fall_through == FallThrough::No);
+            asked.next().is_some_and(|first| first.target == route.target)
+        };
+        let Some((server, network)) = homes[upstream].iter().find(goes_back) else { continue };
+        if !lines.insert((route.place.file(), route.place.line())) {
+            continue;
+        }
+        let (name, network) = (&config.upstreams[upstream].name, &config.networks[*network]);
+        let message =
+            format!("{server} of `{name}` would be sent its own questions for {} back", route.domain);
+        let note =
+            format!("{server} is a client in `{}`, which is forwarded to `{name}` as well", network.name);
+        doubts.push(Diagnostic::warning(&route.place, message).with_note(&network.place, note).with_hint(format!(
+            "if it forwards the domain here, that is a loop: give `{}` a rule with refuse = true, or acknowledge = [\"loop\"]",
+            network.name
+        )));
+    }
+}
+
+/// The networks that an upstream's servers are in as clients. What is on this machine is not asked from outside.
+fn homes(upstream: &Upstream, networks: &[Network]) -> Vec<(IpAddr, usize)> {
+    let servers = upstream.servers.iter().chain(&upstream.backups).map(|server| server.ip().to_canonical());
+    let home = |server: IpAddr| {
+        let blocks = networks
+            .iter()
+            .enumerate()
+            .flat_map(|(index, network)| network.cidrs.iter().map(move |(block, _)| (block, index)));
+        let holding = blocks.filter(|(block, _)| block.contains(&server));
+        holding.max_by_key(|(block, _)| block.prefix_len()).map(|(_, index)| (server, index))
+    };
+    servers.filter(|server| !server.is_loopback()).filter_map(home).collect()
 }
 
 /// Routes of one domain, and zones that fall through to a rule above them: who wins should be no surprise.

@@ -26,8 +26,8 @@ use std::sync::Arc;
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
     Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,
-    Listen, LogTarget, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target, Unknown,
-    Upstream,
+    Listen, LogTarget, MaxQps, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target,
+    Unknown, Upstream,
 };
 pub use place::{Place, Placed, Source};
 use source::Reading;

@@ -217,10 +217,25 @@ pub struct Upstream {
     pub try_timeout: Duration,
     /// How long all tries together may take.
     pub deadline: Duration,
+    /// How many queries a second all its servers together may be sent.
+    pub max_qps: MaxQps,
+    /// Questions that may be in flight at once.
+    pub max_in_flight: u32,
     /// The active check of each server; `None`: only live queries tell.
     pub health_check: Option<HealthCheck>,
     /// Where it is written.
     pub place: Place,
+}
+
+/// How many queries a second an upstream may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxQps {
+    /// As many as there are.
+    Unlimited,
+    /// So many.
+    Own(u32),
+    /// What AmazonProvidedDNS answers through one network interface, which all upstreams that ask it share.
+    AmazonProvidedDns,
 }
 
 /// How queries are spread over the healthy servers of an upstream.
@@ -350,10 +365,16 @@ pub enum Concern {
     Shadowed,
     /// The whole internet may ask through this forward or recurse route.
     OpenResolver,
+    /// A server that is asked would be sent its own questions back.
+    Loop,
 }
 
 impl Concern {
     /// All of them, by the word that the configuration has for each.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("overlap", Self::Overlap), ("shadowed", Self::Shadowed), ("open-resolver", Self::OpenResolver)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("overlap", Self::Overlap),
+        ("shadowed", Self::Shadowed),
+        ("open-resolver", Self::OpenResolver),
+        ("loop", Self::Loop),
+    ];
 }

@@ -147,6 +147,8 @@ shape! {
         optional "source" source: Texts = r#"source = "10.150.20.20""#;
         optional "try-timeout" try_timeout: String = r#"try-timeout = "400ms""#;
         optional "deadline" deadline: String = r#"deadline = "1500ms""#;
+        optional "max-qps" max_qps: u64 = "max-qps = 1000";
+        optional "max-in-flight" max_in_flight: u64 = "max-in-flight = 4000";
         optional "health-check" health_check: HealthCheckSpec = r#"health-check = { query = "technova.local SOA", interval = "5s", fall = 3, rise = 2 }"#;
     }
 }

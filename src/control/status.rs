@@ -130,6 +130,23 @@ pub struct UpstreamStatus {
     pub name: String,
     /// Its servers, backups behind the others.
     pub servers: Vec<ServerStatus>,
+    /// Questions that wait for it.
+    pub in_flight: u32,
+    /// Questions that it was not asked: its budget was used up, or their domain is in quarantine.
+    pub not_asked: u64,
+    /// Forwarding loops that were found.
+    pub loops: u64,
+    /// Domains that it is not asked for now, as it sends their questions back to us.
+    pub quarantined: Vec<QuarantineStatus>,
+}
+
+/// A domain that an upstream is not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct QuarantineStatus {
+    /// The domain.
+    pub domain: String,
+    /// For how much longer.
+    pub seconds: u64,
 }
 
 /// An upstream server.
@@ -147,6 +164,8 @@ pub struct ServerStatus {
     pub queries: u64,
     /// Of these, the ones without a usable answer.
     pub failures: u64,
+    /// What it does not take, so that it is spared it for a while: `edns`, `random-case`.
+    pub spared: Vec<String>,
 }
 
 /// A cache.

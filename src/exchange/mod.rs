@@ -8,6 +8,7 @@ pub mod accept;
 pub mod ask;
 pub mod clock;
 pub mod entropy;
+pub mod fleet;
 mod flips;
 pub mod lane;
 mod port;
@@ -19,6 +20,7 @@ mod udp;
 pub use accept::Mismatch;
 pub use ask::Ask;
 pub use clock::Clock;
+pub use fleet::{Fleet, Sighting};
 pub use lane::{Landed, Landing};
 pub use query::{Case, Dialect, Query};
 
@@ -42,6 +44,7 @@ pub struct Exchange {
     line: Mutex<Option<Line>>,
     /// There is something to take from the lane.
     landed: Arc<Notify>,
+    fleet: Fleet,
 }
 
 /// One query on its way to one server.
@@ -94,7 +97,7 @@ pub enum ExchangeError {
 impl Exchange {
     /// A way out of its own.
     pub fn new() -> Exchange {
-        Exchange { entropy: Mutex::new(Entropy::new()), line: Mutex::new(None), landed: Arc::default() }
+        Exchange::of(&Fleet::default())
     }
 
     /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
@@ -115,7 +118,9 @@ impl Exchange {
             _ => {
                 let begun = Line::open(Arc::clone(&self.landed))
                     .map_err(|error| ExchangeError::Local(error.kind()))?;
-                Ok(line.insert(begun).desk())
+                let desk = line.insert(begun).desk();
+                self.fleet.join(&desk);
+                Ok(desk)
             }
         }
     }

@@ -92,6 +92,12 @@ impl Query {
         &self.bytes[HEADER..self.question_end - 4]
     }
 
+    /// The QTYPE.
+    pub(super) fn qtype(&self) -> RType {
+        let at = self.question_end - 4;
+        RType(u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]]))
+    }
+
     /// The question section's bytes: QNAME, QTYPE, QCLASS.
     pub fn question(&self) -> &[u8] {
         &self.bytes[HEADER..self.question_end]

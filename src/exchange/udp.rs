@@ -69,8 +69,8 @@ pub(super) struct State {
 /// A query that was sent.
 pub(super) struct Wait {
     pub(super) server: SocketAddr,
-    query: Query,
-    flips: Flips,
+    pub(super) query: Query,
+    pub(super) flips: Flips,
     pub(super) id: u16,
     port: port::Key,
     pub(super) sent: Instant,

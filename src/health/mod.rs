@@ -22,6 +22,9 @@ use crate::wire::rcode;
 /// How long a server that failed is passed over where no probe says when it is back.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How long it takes a server that came back to have its whole load again.
+const SLOW_START: Duration = Duration::from_secs(10);
+
 /// Why a query or probe counts as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -53,12 +56,14 @@ pub struct Health {
     server: SocketAddr,
     rules: Rules,
     standing: AtomicU32,
-    latency_micros: AtomicU32,
+    latency: AtomicU64,
     falls: AtomicU64,
     probes: AtomicU64,
     probe_failures: AtomicU64,
     changed_unix_micros: AtomicU64,
     retry_at_micros: AtomicU64,
+    /// When it came back; 0 once that is long ago.
+    back_at_micros: AtomicU64,
     wake: Notify,
 }
 
@@ -87,12 +92,13 @@ impl Health {
             server,
             rules,
             standing: AtomicU32::new(Standing::UP.pack()),
-            latency_micros: AtomicU32::new(0),
+            latency: AtomicU64::new(0),
             falls: AtomicU64::new(0),
             probes: AtomicU64::new(0),
             probe_failures: AtomicU64::new(0),
             changed_unix_micros: AtomicU64::new(0),
             retry_at_micros: AtomicU64::new(0),
+            back_at_micros: AtomicU64::new(0),
             wake: Notify::new(),
         }
     }
@@ -143,7 +149,8 @@ impl Health {
         let Ok(before) = self.standing.fetch_update(Relaxed, Relaxed, after) else { return };
         let before = Standing::unpack(before);
         let after = before.after(signal, self.rules);
-        if after.state == State::Suspect && matches!(signal, Signal::QueryFailed(_)) {
+        // Also while it is down: as long as clients want it, it is looked after closely.
+        if matches!(signal, Signal::QueryFailed(_)) {
             self.wake.notify_one();
         }
         if before.state != after.state {
@@ -160,6 +167,7 @@ impl Health {
                 tracing::warn!(%upstream, %server, reason = %signal, "upstream server is down");
             }
             State::Up if before == State::Down => {
+                self.back_at_micros.store(micros(now.monotonic).max(1), Relaxed);
                 tracing::info!(%upstream, %server, reason = %signal, "upstream server is up again");
             }
             // A single lost packet does this and undoes it: not worth the operator's eye.
@@ -169,17 +177,39 @@ impl Health {
         }
     }
 
-    /// Takes in a response time: a moving average with a weight of 1/8 for the newest, as TCP does (RFC 6298 §2).
+    /// Takes in a response time: an average in which the newest weighs 1/8, and the deviation from it, in which it weighs
+    /// 1/4, as TCP has them (RFC 6298 §2).
     pub fn measure(&self, rtt: Duration) {
         let newest = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).max(1);
-        let mix = |usual: u32| Some(if usual == 0 { newest } else { usual - usual / 8 + newest / 8 }.max(1));
-        _ = self.latency_micros.fetch_update(Relaxed, Relaxed, mix);
+        let mix = |packed| Some(Latency::unpack(packed).after(newest).pack());
+        _ = self.latency.fetch_update(Relaxed, Relaxed, mix);
     }
 
     /// The usual response time; none before the first response.
     pub fn latency(&self) -> Option<Duration> {
-        let micros = self.latency_micros.load(Relaxed);
-        (micros != 0).then(|| Duration::from_micros(micros.into()))
+        let usual = Latency::unpack(self.latency.load(Relaxed)).usual;
+        (usual != 0).then(|| Duration::from_micros(usual.into()))
+    }
+
+    /// How long a response takes at most, nearly always; none before the first response.
+    pub fn patience(&self) -> Option<Duration> {
+        let Latency { usual, deviation } = Latency::unpack(self.latency.load(Relaxed));
+        (usual != 0).then(|| Duration::from_micros(u64::from(usual) + 4 * u64::from(deviation)))
+    }
+
+    /// Whether a query is to go elsewhere, as the server came back a moment ago: all of its load at once might take it
+    /// down again. Its part grows evenly; `chance` is this query's lot, from 0 to 1.
+    pub fn is_held_back(&self, now: Now, chance: f32) -> bool {
+        let back_at = self.back_at_micros.load(Relaxed);
+        if back_at == 0 {
+            return false;
+        }
+        let since = micros(now.monotonic).saturating_sub(back_at);
+        if since >= micros(SLOW_START) {
+            self.back_at_micros.store(0, Relaxed);
+            return false;
+        }
+        chance > since as f32 / micros(SLOW_START) as f32
     }
 
     /// Waits until a query failed and a probe should say whether the server is still there.
@@ -197,6 +227,34 @@ impl Health {
             probe_failures: self.probe_failures.load(Relaxed),
             changed_unix_micros: self.changed_unix_micros.load(Relaxed),
         }
+    }
+}
+
+/// Response times in microseconds; all zero before the first.
+#[derive(Clone, Copy)]
+struct Latency {
+    usual: u32,
+    deviation: u32,
+}
+
+impl Latency {
+    fn after(self, newest: u32) -> Latency {
+        let Latency { usual, deviation } = self;
+        if usual == 0 {
+            return Latency { usual: newest, deviation: newest / 2 };
+        }
+        Latency {
+            usual: (usual - usual / 8 + newest / 8).max(1),
+            deviation: deviation - deviation / 4 + usual.abs_diff(newest) / 4,
+        }
+    }
+
+    fn pack(self) -> u64 {
+        u64::from(self.usual) << 32 | u64::from(self.deviation)
+    }
+
+    fn unpack(packed: u64) -> Latency {
+        Latency { usual: (packed >> 32) as u32, deviation: packed as u32 }
     }
 }
 
@@ -262,5 +320,31 @@ mod tests {
         health.measure(Duration::from_millis(8));
         health.measure(Duration::from_millis(16));
         assert_eq!(health.latency(), Some(Duration::from_millis(9)));
+        // deviation 4 at first, then 3/4 of that and 1/4 of the 8 by which the second differed
+        assert_eq!(health.patience(), Some(Duration::from_millis(9 + 4 * 5)));
+    }
+
+    #[test]
+    fn a_server_that_came_back_has_its_whole_load_after_ten_seconds() {
+        let health = health(Judge::Probes);
+        assert!(!health.is_held_back(at(1), 1.0), "it was never down");
+        (0..2).for_each(|_| health.note(Signal::ProbeFailed(Reason::Timeout), at(1)));
+        (0..2).for_each(|_| health.note(Signal::ProbePassed, at(20)));
+        assert_eq!(health.state(), State::Up);
+        let held =
+            |seconds| (1..=10).filter(|tenth| health.is_held_back(at(seconds), *tenth as f32 / 10.0)).count();
+        assert_eq!([held(20), held(25), held(29), held(30), held(31)], [10, 5, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_query_that_fails_wakes_the_prober_of_a_server_that_is_down_too() {
+        let health = health(Judge::Probes);
+        (0..2).for_each(|_| health.note(Signal::ProbeFailed(Reason::Timeout), at(1)));
+        health.note(FAILED, at(2));
+        assert_eq!(health.state(), State::Down);
+        let mut woken = std::pin::pin!(health.suspected());
+        assert!(
+            woken.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
+        );
     }
 }

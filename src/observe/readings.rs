@@ -13,6 +13,8 @@ pub struct Readings {
     pub response_cache: CacheReading,
     /// Every server of every upstream group.
     pub upstreams: Vec<UpstreamReading>,
+    /// Every upstream group.
+    pub groups: Vec<GroupReading>,
     /// Every zone.
     pub zones: Vec<ZoneReading>,
     /// Reloads.
@@ -57,8 +59,25 @@ pub struct UpstreamReading {
     pub latency: Option<Duration>,
     /// Truncated answers that were asked for again over TCP.
     pub tcp_fallbacks: u64,
+    /// Queries that were sent again as it changes the case of names.
+    pub case_fallbacks: u64,
+    /// Queries that were sent again as it fails on EDNS.
+    pub plain_fallbacks: u64,
     /// Datagrams that were no answer to any query of ours.
     pub ignored_datagrams: u64,
+}
+
+/// One upstream group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupReading {
+    /// Its name.
+    pub upstream: String,
+    /// Questions that wait for it.
+    pub in_flight: u64,
+    /// Queries that its budget did not allow, by what was lacking: `rate`, `in-flight`, `domain-share`.
+    pub withheld: BTreeMap<&'static str, u64>,
+    /// Forwarding loops that were found.
+    pub loops: u64,
 }
 
 /// One zone.

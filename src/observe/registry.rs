@@ -11,8 +11,8 @@ use super::family::{Family, Page};
 use super::metrics::{LATENCY, QTYPES, RCODES, SIZES, Sums};
 use super::process::{ProcessReading, unix_seconds};
 use super::readings::{
-    CacheReading, ClientReading, LoadReading, LogReading, Readings, ReloadReading, UpstreamReading,
-    ZoneReading,
+    CacheReading, ClientReading, GroupReading, LoadReading, LogReading, Readings, ReloadReading,
+    UpstreamReading, ZoneReading,
 };
 
 /// Above so many labels those that were never asked for are left out, so that a page stays readable.
@@ -43,6 +43,7 @@ impl Exposition<'_> {
         networks(&mut page, self.sums, self.directory);
         caches(&mut page, self.readings);
         upstreams(&mut page, &self.readings.upstreams);
+        groups(&mut page, &self.readings.groups);
         zones(&mut page, &self.readings.zones);
         reloads(&mut page, &self.readings.reloads);
         query_log(&mut page, &self.readings.log);
@@ -180,10 +181,39 @@ fn upstreams(page: &mut Page, servers: &[UpstreamReading]) {
     each(page.counter("kakehashi_upstream_tcp_fallbacks_total", help), servers, |s| {
         Some(s.tcp_fallbacks as f64)
     });
+    let help = "Queries that were sent to an upstream server again, as it changes the case of names.";
+    each(page.counter("kakehashi_upstream_case_fallbacks_total", help), servers, |s| {
+        Some(s.case_fallbacks as f64)
+    });
+    let help = "Queries that were sent to an upstream server again, as it fails on EDNS.";
+    each(page.counter("kakehashi_upstream_edns_fallbacks_total", help), servers, |s| {
+        Some(s.plain_fallbacks as f64)
+    });
     let help = "Datagrams that came in an upstream server's place and were no answer to any query.";
     each(page.counter("kakehashi_upstream_ignored_datagrams_total", help), servers, |s| {
         Some(s.ignored_datagrams as f64)
     });
+}
+
+fn groups(page: &mut Page, groups: &[GroupReading]) {
+    let mut family = page.gauge("kakehashi_upstream_in_flight", "Questions that wait for an upstream.");
+    for group in groups {
+        family.set(&[("upstream", &group.upstream)], group.in_flight as f64);
+    }
+    drop(family);
+    let help = "Queries that an upstream's budget did not allow, by what was lacking.";
+    let mut family = page.counter("kakehashi_upstream_withheld_total", help);
+    for group in groups {
+        for (lacking, count) in &group.withheld {
+            family.set(&[("upstream", &group.upstream[..]), ("lacking", lacking)], *count as f64);
+        }
+    }
+    drop(family);
+    let help = "Forwarding loops: domains whose questions an upstream sent back to us.";
+    let mut family = page.counter("kakehashi_upstream_loops_total", help);
+    for group in groups {
+        family.set(&[("upstream", &group.upstream)], group.loops as f64);
+    }
 }
 
 fn zones(page: &mut Page, zones: &[ZoneReading]) {

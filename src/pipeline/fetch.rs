@@ -63,6 +63,16 @@ pub(super) async fn fetch(
                 return as_of(now, cached, source, trace);
             }
             Flight::Wait(landing) => {
+                if let Target::Forward(group) = spec.target
+                    && snapshot.groups[group as usize].comes_back(
+                        means.client,
+                        &ask_for(&spec.domain, name, question),
+                        &worker.exchange,
+                        worker.now(),
+                    )
+                {
+                    return Ok(Err((Failure::Loop, Vec::new())));
+                }
                 shared.responses.count_miss();
                 if let Ok(cached) = landing.await {
                     return as_of(worker.now().monotonic, Cached::clone(&cached), source, trace);
@@ -176,6 +186,7 @@ fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Durati
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     let mut outcome = outcome;
     let holds = match &mut outcome {
+        Err((failure, _)) if failure.is_of_the_moment() => Duration::ZERO,
         Err(_) => caps.failure_ttl,
         Ok(response) if response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN => {
             caps.failure_ttl

@@ -33,6 +33,8 @@ pub(super) struct Means<'a> {
     pub patience: Patience,
     /// The time, where nothing is waited for.
     pub now: Now,
+    /// Who asks: it may be the server that we ask.
+    pub client: std::net::IpAddr,
     /// What was fetched for this query, however short it holds.
     pub in_hand: &'a [InHand],
 }

@@ -175,7 +175,7 @@ impl Worker {
         out: &mut Vec<u8>,
     ) -> Result<(), Wanted> {
         let question = Question::of(asked.request);
-        let means = Means { patience: Patience::None, now, in_hand };
+        let means = Means { patience: Patience::None, now, client: asked.path.client.ip(), in_hand };
         // With no patience the walk never waits, so one poll ends it.
         let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
@@ -223,7 +223,7 @@ impl Worker {
             return Some(out);
         };
         let question = Question::of(&request);
-        let means = Means { patience: Patience::Wait, now: self.now(), in_hand };
+        let means = Means { patience: Patience::Wait, now: self.now(), client: path.client.ip(), in_hand };
         let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes
@@ -293,7 +293,12 @@ impl Worker {
     #[cold]
     fn prefetch(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32) {
         let question = Question::of(asked.request);
-        let means = Means { patience: Patience::Refresh, now: asked.now, in_hand: &[] };
+        let means = Means {
+            patience: Patience::Refresh,
+            now: asked.now,
+            client: asked.path.client.ip(),
+            in_hand: &[],
+        };
         let walked = pin!(walk(self, snapshot, view, &question, means));
         if let Poll::Ready(Err(wanted)) = walked.poll(&mut Context::from_waker(Waker::noop())) {
             self.refetch(asked, wanted);

@@ -41,6 +41,12 @@ pub enum Failure {
     /// Every server answered, none with an answer: SERVFAIL, REFUSED, NOTIMP …
     #[error("every upstream server failed")]
     UpstreamFailed,
+    /// The upstream may not be asked more at the moment.
+    #[error("the upstream's budget is used up")]
+    Busy,
+    /// The upstream sends the question back to us.
+    #[error("the upstream forwards the question back: a forwarding loop")]
+    Loop,
     /// Iteration from the root failed.
     #[error("recursion failed")]
     Recursion,
@@ -71,11 +77,18 @@ impl Failure {
             Failure::Timeout
             | Failure::Unreachable
             | Failure::UpstreamFailed
+            | Failure::Busy
+            | Failure::Loop
             | Failure::Recursion
             | Failure::ChainTooLong
             | Failure::NoZone
             | Failure::Internal => rcode::SERVFAIL,
         }
+    }
+
+    /// Whether it says nothing of the question: it is not to be remembered for it.
+    pub fn is_of_the_moment(self) -> bool {
+        matches!(self, Failure::Busy)
     }
 
     /// The extended error that explains it.
@@ -87,7 +100,7 @@ impl Failure {
             Failure::Overloaded | Failure::ShareTaken | Failure::NoZone => Ede::NOT_READY,
             Failure::Timeout | Failure::UpstreamFailed | Failure::Recursion => Ede::NO_REACHABLE_AUTHORITY,
             Failure::Unreachable => Ede::NETWORK_ERROR,
-            Failure::ChainTooLong | Failure::Internal => Ede::OTHER,
+            Failure::Busy | Failure::Loop | Failure::ChainTooLong | Failure::Internal => Ede::OTHER,
         };
         Ede::new(code, self.to_string())
     }

@@ -12,7 +12,7 @@ use crate::query::directory::{NetworkName, ServerName};
 use crate::recurse::Recursor;
 use crate::route::table::{NetworkSpec, RouteSpec};
 use crate::route::{Caps, FallThrough, Recursion, RouteTable, Target, Visible};
-use crate::upstream::Group;
+use crate::upstream::{Group, Rate};
 use crate::wire::Name;
 use crate::zone::{self, Zone, ZoneHandle};
 
@@ -23,7 +23,12 @@ pub struct Inventory {
     groups: HashMap<String, (config::Upstream, Arc<Group>)>,
     recursor: Option<Arc<Recursor>>,
     policy: super::policy::Kept,
+    /// What all upstreams that ask AmazonProvidedDNS may send it.
+    amazon: Option<Arc<Rate>>,
 }
+
+/// AmazonProvidedDNS answers 1,024 packets a second through one network interface; health checks need a few.
+const AMAZON_QPS: u32 = 1_000;
 
 impl Inventory {
     /// The groups in force.
@@ -49,7 +54,11 @@ pub struct Built {
 pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnostic>> {
     let mut making = Making {
         before,
-        inventory: Inventory { policy: before.policy.clone(), ..Inventory::default() },
+        inventory: Inventory {
+            policy: before.policy.clone(),
+            amazon: before.amazon.clone().or_else(|| Some(Arc::new(Rate::per_second(AMAZON_QPS)))),
+            ..Inventory::default()
+        },
         faults: Vec::new(),
         warnings: Vec::new(),
         zones: Vec::new(),
@@ -130,10 +139,28 @@ impl Making<'_> {
     fn group(&mut self, upstream: &config::Upstream) -> Arc<Group> {
         let group = match self.before.groups.get(&upstream.name) {
             Some((before, group)) if before == upstream => Arc::clone(group),
-            before => Arc::new(super::probing::group(upstream, before.map(|(_, group)| &**group))),
+            before => {
+                let before = before.map(|(_, group)| &**group);
+                Arc::new(super::probing::group(upstream, self.rate(upstream, before), before))
+            }
         };
         self.inventory.groups.insert(upstream.name.clone(), (upstream.clone(), Arc::clone(&group)));
         group
+    }
+
+    /// The limit of an upstream: what was spent of it before a reload stays spent.
+    fn rate(&mut self, upstream: &config::Upstream, before: Option<&Group>) -> Option<Arc<Rate>> {
+        match upstream.max_qps {
+            config::MaxQps::Unlimited => None,
+            config::MaxQps::AmazonProvidedDns => self.inventory.amazon.clone(),
+            config::MaxQps::Own(limit) => {
+                let amazon = self.inventory.amazon.as_ref();
+                let kept = before.and_then(|group| group.spec().rate.as_ref()).filter(|rate| {
+                    rate.limit() == limit && !amazon.is_some_and(|amazon| Arc::ptr_eq(amazon, rate))
+                });
+                Some(kept.map_or_else(|| Arc::new(Rate::per_second(limit)), Arc::clone))
+            }
+        }
     }
 
     fn route(&mut self, config: &Config, route: &config::Route, routes: &mut Vec<RouteSpec>) {
@@ -243,6 +270,8 @@ fn comparable(upstream: &config::Upstream) -> impl Hash {
         balance: _,
         try_timeout: _,
         deadline: _,
+        max_qps: _,
+        max_in_flight: _,
         health_check: _,
     } = upstream;
     (name, servers, backups, *source_v4, *source_v6)

@@ -23,7 +23,7 @@ use super::warm;
 use crate::cache::PublishedCounts;
 use crate::config::{Config, Diagnostic, LogTarget};
 use crate::control;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Fleet};
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
 use crate::observe::{Metrics, QueryLog, Recorder};
@@ -256,10 +256,11 @@ fn factory(
         .zip(lanes)
         .map(|(counters, lane)| Some(Recorder::new(counters, lane, Arc::clone(&directory))));
     let recorders: Arc<Mutex<Vec<Option<Recorder>>>> = Arc::new(Mutex::new(recorders.collect()));
+    let fleet = Fleet::default();
     move |number| {
         let recorder = recorders.lock().unwrap_or_else(PoisonError::into_inner)[number].take();
         let outfit = Outfit {
-            exchange: Exchange::new(),
+            exchange: Exchange::of(&fleet),
             answer_size,
             max_in_flight,
             counts: Arc::clone(&counts[number]),

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::build::Inventory;
 use crate::config;
 use crate::listen::clock;
-use crate::upstream::{Balance, Check, Group, Spec};
+use crate::upstream::{Balance, Check, Group, Rate, Spec};
 use crate::wire::{Name, RType};
 
 /// The thread that probes.
@@ -78,7 +78,7 @@ async fn run(mut orders: UnboundedReceiver<Vec<Arc<Group>>>) {
 }
 
 /// The group that an upstream of the configuration describes.
-pub(super) fn group(upstream: &config::Upstream, before: Option<&Group>) -> Group {
+pub(super) fn group(upstream: &config::Upstream, rate: Option<Arc<Rate>>, before: Option<&Group>) -> Group {
     let config::Upstream {
         name,
         servers,
@@ -88,6 +88,8 @@ pub(super) fn group(upstream: &config::Upstream, before: Option<&Group>) -> Grou
         source_v6,
         try_timeout,
         deadline,
+        max_qps: _,
+        max_in_flight,
         health_check,
         place: _,
     } = upstream;
@@ -104,6 +106,8 @@ pub(super) fn group(upstream: &config::Upstream, before: Option<&Group>) -> Grou
         source_v6: *source_v6,
         try_timeout: *try_timeout,
         deadline: *deadline,
+        max_in_flight: *max_in_flight,
+        rate,
         check: health_check.as_ref().map_or(Check::Off, check),
     };
     Group::new(spec, before)

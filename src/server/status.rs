@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::life::Origin;
 use super::standing::Standing;
 use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
-    CacheStatus, ConfigurationStatus, LimitStatus, ReloadResult, ReloadStatus, RouteStatus, ServerStatus,
-    StatusDocument, UpstreamStatus, ViewStatus, ZoneStatus,
+    CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, ReloadResult, ReloadStatus, RouteStatus,
+    ServerStatus, StatusDocument, UpstreamStatus, ViewStatus, ZoneStatus,
 };
 use crate::health::State;
-use crate::listen::Stats;
 use crate::listen::stats::Closed;
+use crate::listen::{Stats, clock};
 use crate::observe::readings::{
-    CacheReading, ClientReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading,
+    CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading,
 };
 use crate::observe::registry::Exposition;
 use crate::observe::{LogControl, Metrics, Readings, process};
@@ -70,6 +70,7 @@ impl Status for Show {
     fn status(&self) -> StatusDocument {
         let snapshot = self.shared.snapshot();
         let sums = self.metrics.sum();
+        let now = clock::now();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").into(),
             node: snapshot.directory.node.clone(),
@@ -79,7 +80,11 @@ impl Status for Show {
             views: views(&snapshot),
             routes: routes(&snapshot, &sums.routes),
             zones: zones(&snapshot),
-            upstreams: snapshot.groups.iter().map(|group| upstream(&group.status())).collect(),
+            upstreams: snapshot
+                .groups
+                .iter()
+                .map(|group| upstream(&group.status(now), now.monotonic))
+                .collect(),
             caches: self.caches(),
             limits: limited(&snapshot)
                 .map(|((limit, action), count)| LimitStatus {
@@ -138,10 +143,12 @@ impl Show {
     fn readings(&self, snapshot: &Snapshot) -> Readings {
         let sum = |field: fn(&Stats) -> u64| self.standing.workers().iter().map(|stats| field(stats)).sum();
         let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let groups: Vec<_> = snapshot.groups.iter().map(|group| group.status(clock::now())).collect();
         Readings {
             answer_cache: reading(self.answer_counts()),
             response_cache: reading(self.shared.responses.counts()),
-            upstreams: snapshot.groups.iter().flat_map(|group| readings(group.status())).collect(),
+            upstreams: groups.iter().cloned().flat_map(readings).collect(),
+            groups: groups.into_iter().map(group_reading).collect(),
             zones: own_zones(snapshot)
                 .map(|(label, zone)| ZoneReading { zone: label, serial: zone.serial, records: zone.records })
                 .collect(),
@@ -184,6 +191,16 @@ fn reading(counts: Counts) -> CacheReading {
     CacheReading { hits, misses, evictions, entries, bytes }
 }
 
+fn group_reading(group: upstream::GroupStatus) -> GroupReading {
+    let upstream::status::GroupTally { over_rate, over_in_flight, over_share, .. } = group.queries;
+    GroupReading {
+        upstream: group.name,
+        in_flight: group.in_flight.into(),
+        withheld: [("rate", over_rate), ("in-flight", over_in_flight), ("domain-share", over_share)].into(),
+        loops: group.loops,
+    }
+}
+
 fn readings(group: upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {
     let name = group.name;
     group.servers.into_iter().map(move |server| {
@@ -196,6 +213,8 @@ fn readings(group: upstream::GroupStatus) -> impl Iterator<Item = UpstreamReadin
             failures: failures(&server),
             latency: server.health.latency,
             tcp_fallbacks: tally.tcp_fallbacks,
+            case_fallbacks: tally.case_fallbacks,
+            plain_fallbacks: tally.plain_fallbacks,
             ignored_datagrams: tally.ignored_datagrams,
         }
     })
@@ -215,7 +234,7 @@ fn failures(server: &upstream::ServerStatus) -> BTreeMap<&'static str, u64> {
     ])
 }
 
-fn upstream(group: &upstream::GroupStatus) -> UpstreamStatus {
+fn upstream(group: &upstream::GroupStatus, now: Duration) -> UpstreamStatus {
     let servers = group.servers.iter().map(|server| ServerStatus {
         address: server.address.to_string(),
         state: server.health.state.text().into(),
@@ -223,8 +242,20 @@ fn upstream(group: &upstream::GroupStatus) -> UpstreamStatus {
         latency_ms: server.health.latency.map(|latency| latency.as_micros() as f64 / 1e3),
         queries: server.counts.tally.queries + server.health.probes,
         failures: failures(server).values().sum(),
+        spared: server.spared.iter().map(|what| (*what).into()).collect(),
     });
-    UpstreamStatus { name: group.name.clone(), servers: servers.collect() }
+    let quarantine = |one: &upstream::Quarantined| {
+        let left = one.until.checked_sub(now).filter(|left| !left.is_zero())?;
+        Some(QuarantineStatus { domain: one.domain.clone(), seconds: left.as_secs() })
+    };
+    UpstreamStatus {
+        name: group.name.clone(),
+        servers: servers.collect(),
+        in_flight: group.in_flight,
+        not_asked: group.queries.not_asked,
+        loops: group.loops,
+        quarantined: group.quarantined.iter().filter_map(quarantine).collect(),
+    }
 }
 
 fn views(snapshot: &Snapshot) -> Vec<ViewStatus> {

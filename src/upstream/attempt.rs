@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::rate::Claim;
 use super::server::Manner;
 use super::status::bump;
 use super::{Group, Server};
@@ -23,6 +24,7 @@ pub(super) struct Context<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) clock: Clock,
     pub(super) deadline: Instant,
+    pub(super) claim: Claim,
 }
 
 /// A server's answer.
@@ -46,9 +48,10 @@ pub(super) struct Spoken {
 
 /// Asks one server until it answers, fails, or the deadline has passed.
 pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
-    bump(&server.counts.tallies.queries);
     let manner = server.manner(context.clock.begin());
-    let hit = converse(context, server, manner).await?;
+    pay(context)?;
+    bump(&server.counts.tallies.queries);
+    let hit = send(context, server, manner).await?;
     judge(context, server, manner, hit).await
 }
 
@@ -141,6 +144,11 @@ pub(super) fn a_try<'a>(group: &Group, server: &'a Server, query: &'a Query, dea
 }
 
 async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
+    pay(context)?;
+    send(context, server, manner).await
+}
+
+async fn send(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
     let query = query(context.ask, manner);
     let attempt = a_try(context.group, server, &query, context.deadline);
     let udp = context.exchange.udp(&attempt).await;
@@ -175,6 +183,7 @@ async fn after_udp(
 
 /// A failure here is not held against the server's health: it does answer, if not to this question.
 async fn over_tcp(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
+    pay(context)?;
     bump(&server.counts.tallies.tcp_fallbacks);
     let query = query(context.ask, manner);
     match context.exchange.tcp(&a_try(context.group, server, &query, context.deadline)).await {
@@ -185,6 +194,16 @@ async fn over_tcp(context: Context<'_>, server: &Server, manner: Manner) -> Resu
         }
         Err(error) => Err(miss(server, error)),
     }
+}
+
+/// Takes a query's share of what may be sent in a second.
+fn pay(context: Context<'_>) -> Result<(), Miss> {
+    let Context { group, clock, claim, .. } = context;
+    if group.spec.rate.is_none() || group.budget.may_send(claim, clock.now().monotonic) {
+        return Ok(());
+    }
+    bump(&group.counts.tallies().over_rate);
+    Err(Miss { failure: Failure::Busy, spoken: None })
 }
 
 fn miss(server: &Server, error: ExchangeError) -> Miss {

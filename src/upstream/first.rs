@@ -9,6 +9,8 @@ use futures_util::future::Either;
 use tokio::time::Instant;
 
 use super::attempt::{Context, a_try, go_on, plain_answer, query};
+use super::budget::Room;
+use super::domains::End;
 use super::itinerary::Itinerary;
 use super::race::{answered, conduct};
 use super::server::Manner;
@@ -27,6 +29,7 @@ pub struct First {
     clock: Clock,
     deadline: Instant,
     due: Instant,
+    room: Room,
 }
 
 /// A first try that did not settle its question.
@@ -38,16 +41,21 @@ pub struct Unsettled {
 impl Group {
     /// Sends the first try of a question; what lands is told by `token`. `None` where it could not be sent.
     pub fn launch(self: &Arc<Self>, ask: &Ask, exchange: &Exchange, now: Now, token: u64) -> Option<First> {
+        let room = self.enter(ask, now).ok()?;
+        if !self.budget.may_send(room.claim(), now.monotonic) {
+            return None;
+        }
         let clock = Clock::since(now);
-        let (due, deadline) = (clock.begin_plus(self.spec.try_timeout), clock.begin_plus(self.spec.deadline));
         let mut itinerary = Itinerary::new(&self.order(now));
         let server = itinerary.first()?;
+        let (due, deadline) =
+            (clock.begin_plus(self.patience(server, 0)), clock.begin_plus(self.spec.deadline));
         let asked = &self.servers[server];
         let manner = asked.manner(now);
         let query = query(ask, manner);
         exchange.launch(&a_try(self, asked, &query, deadline), clock.read(), due, token).ok()?;
         bump(&asked.counts.tallies.queries);
-        Some(First { group: Arc::clone(self), server, manner, itinerary, clock, deadline, due })
+        Some(First { group: Arc::clone(self), server, manner, itinerary, clock, deadline, due, room })
     }
 }
 
@@ -59,8 +67,10 @@ impl First {
                 note_ignored(ignored, &self.asked().counts.tallies.ignored_datagrams);
                 match plain_answer(self.asked(), self.manner, self.clock.at(landed.at), udp) {
                     Ok(hit) => {
+                        let (answered, server) = (answered(ask, self.server, hit), self.asked().address());
                         self.group.counts.note(Ok(()));
-                        return Ok((answered(ask, self.server, hit), self.asked().address()));
+                        self.room.leave(End::Spoken);
+                        return Ok((answered, server));
                     }
                     Err(udp) => Landing::Ended(udp, 0),
                 }
@@ -88,12 +98,13 @@ impl Unsettled {
 
     /// Goes on: another server, TCP, without EDNS …
     pub async fn go_on(self, ask: &Ask, exchange: &Exchange) -> Result<Answered, Failed> {
-        let First { group, server, manner, itinerary, clock, deadline, due } = self.first;
-        let context = Context { group: &group, ask, exchange, clock, deadline };
+        let First { group, server, manner, itinerary, clock, deadline, due, room } = self.first;
+        let claim = room.claim();
+        let context = Context { group: &group, ask, exchange, clock, deadline, claim };
         let asked = &group.servers[server];
         let first = go_on(context, asked, manner, news(self.landing, asked));
         let outcome = conduct(context, itinerary, server, first, due).await;
-        group.counts.note(outcome.as_ref().map(|_| ()).map_err(|failed| failed.failure));
+        group.ended(ask, room, outcome.as_ref(), clock.now());
         outcome
     }
 }

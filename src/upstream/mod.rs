@@ -4,18 +4,25 @@
 //! response down to what the servers may speak of ([`scrub`]). It caches nothing, joins no equal questions and follows no
 //! alias out of the domain: the pipeline does.
 
+mod admission;
 mod attempt;
+mod budget;
+mod domains;
 pub mod first;
 pub mod itinerary;
+mod loops;
 pub mod order;
 mod race;
+pub mod rate;
 pub mod scrub;
 pub mod server;
 pub mod status;
 
 pub use crate::exchange::Ask;
 pub use first::{First, Unsettled};
+pub use loops::Quarantined;
 pub use order::{Balance, Role};
+pub use rate::Rate;
 pub use server::Server;
 pub use status::{GroupStatus, ServerStatus};
 
@@ -24,10 +31,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Clock, Exchange};
 use crate::health::{Judge, Probe, Prober, Rules};
 use crate::query::{Failure, Now, Response};
 use crate::wire::{Ede, Name, RType};
+use budget::Budget;
+use loops::Loops;
+use order::Start;
+
+/// Whoever is silent for less may be looking the name up: as long as Linux waits for the acknowledgement of a segment.
+const LEAST_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a group shall be.
 #[derive(Debug, Clone)]
@@ -44,12 +57,16 @@ pub struct Spec {
     pub source_v4: Option<Ipv4Addr>,
     /// Whence IPv6 servers are asked, where routing shall not choose.
     pub source_v6: Option<Ipv6Addr>,
-    /// How long a server may be silent before the next is asked beside it.
+    /// How long a server may be silent at most before the next is asked beside it.
     pub try_timeout: Duration,
     /// How long all of it may take.
     pub deadline: Duration,
     /// How its servers are watched.
     pub check: Check,
+    /// Questions that may be in flight at once.
+    pub max_in_flight: u32,
+    /// How many queries a second it may be sent; others may draw on the same limit.
+    pub rate: Option<Arc<Rate>>,
 }
 
 /// How servers are watched.
@@ -79,6 +96,8 @@ pub struct Group {
     servers: Vec<Arc<Server>>,
     turn: AtomicUsize,
     counts: status::GroupCounts,
+    budget: Arc<Budget>,
+    loops: Loops,
 }
 
 /// A response that may be believed.
@@ -125,7 +144,8 @@ impl Group {
         let counts = before.map(|group| group.counts.clone()).unwrap_or_default();
         // A try that outlasts the deadline would never be held against its server.
         let spec = Spec { try_timeout: spec.try_timeout.min(spec.deadline), ..spec };
-        Group { spec, servers, turn: AtomicUsize::new(0), counts }
+        let budget = Arc::new(Budget::new(spec.max_in_flight, spec.rate.clone()));
+        Group { spec, servers, turn: AtomicUsize::new(0), counts, budget, loops: Loops::new() }
     }
 
     /// Its name in the configuration.
@@ -145,8 +165,16 @@ impl Group {
 
     /// Asks until one server answers, all have failed, or the deadline has passed.
     pub async fn ask(&self, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
-        let outcome = race::run(self, ask, exchange, now).await;
-        self.counts.note(outcome.as_ref().map(|_| ()).map_err(|failed| failed.failure));
+        let room = match self.enter(ask, now) {
+            Ok(room) => room,
+            Err(failure) => {
+                self.counts.note(Err(failure));
+                return Err(Failed::unasked(failure));
+            }
+        };
+        let clock = Clock::since(now);
+        let outcome = race::run(self, ask, exchange, clock, room.claim()).await;
+        self.ended(ask, room, outcome.as_ref(), clock.now());
         outcome
     }
 
@@ -172,12 +200,15 @@ impl Group {
     }
 
     /// What is known of the group and its servers.
-    pub fn status(&self) -> GroupStatus {
+    pub fn status(&self, now: Now) -> GroupStatus {
         GroupStatus {
             name: self.spec.name.clone(),
             balance: self.spec.balance,
             queries: self.counts.read(),
-            servers: self.servers.iter().map(|server| server.status()).collect(),
+            in_flight: self.budget.in_flight(),
+            loops: self.loops.count(),
+            quarantined: self.loops.list(),
+            servers: self.servers.iter().map(|server| server.status(now)).collect(),
         }
     }
 
@@ -194,9 +225,20 @@ impl Group {
         let candidate = |server: &Arc<Server>| order::Candidate {
             role: server.role(),
             state: state(server),
+            start: if server.health().is_held_back(now, fastrand::f32()) { Start::Slow } else { Start::Done },
             latency: server.health().latency(),
         };
         self.servers.iter().map(candidate).collect()
+    }
+
+    /// How long a server may be silent before another is asked beside it: as long as it usually takes and four times its
+    /// deviation (RFC 6298 §2), doubled for each try before. One that was never heard gets most of the longest.
+    fn patience(&self, server: usize, tries: usize) -> Duration {
+        let longest = self.spec.try_timeout;
+        match self.servers[server].health().patience() {
+            Some(usual) => (usual.max(LEAST_PATIENCE) * (1 << tries.min(4))).min(longest),
+            None => longest * 3 / 4,
+        }
     }
 
     fn source(&self, server: SocketAddr) -> Option<IpAddr> {

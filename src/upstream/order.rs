@@ -37,6 +37,15 @@ pub enum Role {
     Backup,
 }
 
+/// Whether a server may have its whole part of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It may.
+    Done,
+    /// It came back a moment ago, and this query is not for it yet.
+    Slow,
+}
+
 /// What is known of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate {
@@ -44,6 +53,8 @@ pub struct Candidate {
     pub role: Role,
     /// Whether it answers.
     pub state: State,
+    /// Whether it came back a moment ago.
+    pub start: Start,
     /// How fast.
     pub latency: Option<Duration>,
 }
@@ -89,16 +100,17 @@ pub fn order(balance: Balance, candidates: &[Candidate], turn: usize) -> Order {
     order
 }
 
-const RANKS: usize = 6;
+const RANKS: usize = 7;
 
 fn rank(candidate: &Candidate) -> usize {
-    match (candidate.state, candidate.role) {
-        (State::Up, Role::Primary) => 0,
-        (State::Suspect, Role::Primary) => 1,
-        (State::Up, Role::Backup) => 2,
-        (State::Suspect, Role::Backup) => 3,
-        (State::Down, Role::Primary) => 4,
-        (State::Down, Role::Backup) => 5,
+    match (candidate.state, candidate.role, candidate.start) {
+        (State::Up, Role::Primary, Start::Done) => 0,
+        (State::Suspect, Role::Primary, _) => 1,
+        (State::Up, Role::Backup, _) => 2,
+        (State::Up, Role::Primary, Start::Slow) => 3,
+        (State::Suspect, Role::Backup, _) => 4,
+        (State::Down, Role::Primary, _) => 5,
+        (State::Down, Role::Backup, _) => 6,
     }
 }
 
@@ -130,6 +142,7 @@ mod tests {
         let candidate = |(role, state, millis): &(Role, State, u64)| Candidate {
             role: *role,
             state: *state,
+            start: Start::Done,
             latency: (*millis > 0).then(|| Duration::from_millis(*millis)),
         };
         let candidates: Candidates = servers.iter().map(candidate).collect();
@@ -167,6 +180,18 @@ mod tests {
         let one_down = [(Primary, Up, 0), (Primary, Down, 0), (Primary, Up, 0)];
         let firsts: Vec<_> = (0..4).map(|turn| asked(Balance::RoundRobin, &one_down, turn)[0]).collect();
         assert_eq!(firsts, [0, 2, 0, 2]);
+    }
+
+    #[test]
+    fn one_that_has_just_come_back_leaves_some_queries_to_those_that_are_up() {
+        let first = |others: [(Role, State); 2]| {
+            let back = Candidate { role: Primary, state: Up, start: Start::Slow, latency: None };
+            let other = |(role, state)| Candidate { role, state, start: Start::Done, latency: None };
+            order(Balance::Ordered, &[back, other(others[0]), other(others[1])], 0)[0].server
+        };
+        assert_eq!(first([(Primary, Up), (Backup, Up)]), 1);
+        assert_eq!(first([(Primary, Down), (Backup, Up)]), 2);
+        assert_eq!(first([(Primary, Down), (Backup, Down)]), 0);
     }
 
     #[test]

@@ -10,12 +10,13 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::{Context, Hit, Miss, attempt};
 use super::itinerary::{Itinerary, Rebuff};
+use super::rate::Claim;
 use super::scrub::scrub;
 use super::status::bump;
 use super::{Answered, Failed, Group};
 use crate::exchange::{Ask, Clock, Exchange, clock};
 use crate::health::{Reason, Signal};
-use crate::query::{Failure, Now};
+use crate::query::Failure;
 
 /// The try that began last. The others are silent: each began when the one before it fell silent or failed.
 #[derive(Clone, Copy)]
@@ -26,13 +27,18 @@ struct Latest {
     due: Option<Instant>,
 }
 
-pub(super) async fn run(group: &Group, ask: &Ask, exchange: &Exchange, now: Now) -> Result<Answered, Failed> {
-    let clock = Clock::since(now);
+pub(super) async fn run(
+    group: &Group,
+    ask: &Ask,
+    exchange: &Exchange,
+    clock: Clock,
+    claim: Claim,
+) -> Result<Answered, Failed> {
     let deadline = clock.begin_plus(group.spec.deadline);
-    let context = Context { group, ask, exchange, clock, deadline };
-    let mut itinerary = Itinerary::new(&group.order(now));
-    let Some(server) = itinerary.first() else { return Err(Failed::unasked()) };
-    let due = clock.begin_plus(group.spec.try_timeout);
+    let context = Context { group, ask, exchange, clock, deadline, claim };
+    let mut itinerary = Itinerary::new(&group.order(clock.begin()));
+    let Some(server) = itinerary.first() else { return Err(Failed::unasked(Failure::Unreachable)) };
+    let due = clock.begin_plus(group.patience(server, 0));
     conduct(context, itinerary, server, attempt(context, &group.servers[server]), due).await
 }
 
@@ -48,7 +54,7 @@ where
     F: Future<Output = Result<Hit, Miss>>,
 {
     let ask = context.ask;
-    let mut verdict = Failed::unasked();
+    let mut verdict = Failed::unasked(Failure::Unreachable);
     // Nearly always the first server answers: that takes neither a set of tries nor a timer for each.
     let mut first = pin!(first);
     let begun = match timeout_at(due, first.as_mut()).await {
@@ -93,7 +99,7 @@ where
             let serial = latest.serial + 1;
             let again = async move { (server, serial, attempt(context, &group.servers[server]).await) };
             tries.push(Either::Right(again));
-            latest = Latest { server, serial, due: Some(clock::after(group.spec.try_timeout)) };
+            latest = Latest { server, serial, due: Some(clock::after(group.patience(server, serial))) };
         }
         if tries.is_empty() {
             return Err(verdict);
@@ -144,8 +150,8 @@ impl Miss {
 }
 
 impl Failed {
-    fn unasked() -> Failed {
-        Failed { failure: Failure::Unreachable, rcode: None, ede: Vec::new(), server: None }
+    pub(super) fn unasked(failure: Failure) -> Failed {
+        Failed { failure, rcode: None, ede: Vec::new(), server: None }
     }
 
     /// The newest words of a server outweigh older ones; silence outweighs a host that could not be reached.

@@ -81,8 +81,10 @@ impl Server {
     }
 
     /// What is known of it.
-    pub fn status(&self) -> ServerStatus {
+    pub fn status(&self, now: Now) -> ServerStatus {
+        let spared = [("edns", &self.fails_on_edns), ("random-case", &self.changes_case)];
         ServerStatus {
+            spared: spared.iter().filter(|(_, memory)| memory.is_fresh(now)).map(|(what, _)| *what).collect(),
             address: self.address,
             role: self.role,
             health: self.health.status(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::Quarantined;
 use super::order::{Balance, Role};
 use crate::health::{HealthStatus, State};
 use crate::query::Failure;
@@ -80,6 +81,14 @@ counters! {
         unreachable,
         /// All that answered failed.
         failed,
+        /// Not asked: the budget was used up, or the domain is in quarantine.
+        not_asked,
+        /// Of these and of second tries, by what was lacking: queries in a second,
+        over_rate,
+        /// room in flight,
+        over_in_flight,
+        /// the domain's share of it.
+        over_share,
     }
 }
 
@@ -105,6 +114,8 @@ pub struct ServerStatus {
     pub health: HealthStatus,
     /// What it did.
     pub counts: ServerCounts,
+    /// What it does not take, and is spared: `edns`, `random-case`.
+    pub spared: Vec<&'static str>,
 }
 
 /// One group.
@@ -116,6 +127,12 @@ pub struct GroupStatus {
     pub balance: Balance,
     /// What became of them.
     pub queries: GroupTally,
+    /// Questions in flight.
+    pub in_flight: u32,
+    /// Loops that were found.
+    pub loops: u64,
+    /// Domains that it is not asked for now, as its servers send their questions back.
+    pub quarantined: Vec<Quarantined>,
     /// Its servers, primaries first.
     pub servers: Vec<ServerStatus>,
 }
@@ -168,8 +185,13 @@ impl GroupCounts {
             Ok(()) => &self.0.answered,
             Err(Failure::Timeout) => &self.0.timeouts,
             Err(Failure::Unreachable) => &self.0.unreachable,
+            Err(Failure::Busy | Failure::Loop) => &self.0.not_asked,
             Err(_) => &self.0.failed,
         });
+    }
+
+    pub(super) fn tallies(&self) -> &GroupTallies {
+        &self.0
     }
 
     pub(super) fn read(&self) -> GroupTally {

@@ -59,7 +59,7 @@ fn a_server_that_changes_the_case_is_asked_again_without_and_that_is_remembered(
     let as_asked: Vec<bool> =
         server.asked().iter().map(|asked| name_sent(asked) == question().qname.wire()).collect();
     assert_eq!(as_asked, [false, true, true, false, true]);
-    let tally = group.status().servers[0].counts.tally;
+    let tally = group.status(at(1)).servers[0].counts.tally;
     assert_eq!((tally.queries, tally.case_fallbacks, tally.timeouts), (3, 2, 0));
 }
 

@@ -6,7 +6,7 @@ use kakehashi::upstream::{Ask, Group, Spec};
 use kakehashi::wire::request::Parsed;
 use kakehashi::wire::{Ede, Name, RType, Request, flag, rcode};
 
-use crate::group::{ask_for, group, question, spec};
+use crate::group::{ask_for, at, group, question, spec};
 use crate::stand_in::StandIn;
 
 const QNAME: &str = "user.technova.local";
@@ -121,7 +121,7 @@ fn a_source_address_that_is_not_ours_is_our_fault_and_not_the_servers() {
     let source = Some(Ipv4Addr::new(192, 0, 2, 1));
     let group = Group::new(Spec { source_v4: source, ..spec(&[server.address]) }, None);
     ask_for(&group, &question()).unwrap_err();
-    let status = &group.status().servers[0];
+    let status = &group.status(at(1)).servers[0];
     assert_eq!((status.counts.tally.local_errors, status.counts.tally.unreachable), (1, 0));
     assert_eq!(status.health.state, kakehashi::health::State::Up);
 }

@@ -22,6 +22,8 @@ pub fn spec(primaries: &[SocketAddr]) -> Spec {
         source_v6: None,
         try_timeout: LONG,
         deadline: LONG,
+        max_in_flight: 4_000,
+        rate: None,
         check: Check::Query {
             qname: "technova.local".parse().unwrap(),
             qtype: RType::SOA,

@@ -38,7 +38,7 @@ fn a_server_is_judged_by_what_it_says_and_comes_back_when_it_says_better() {
     let group = group(&[server.address]);
     watch(&group);
     wait_until(&group, State::Down);
-    let status = group.status().servers[0].health;
+    let status = group.status(at(1)).servers[0].health;
     assert_eq!(status.falls, 1);
     assert!(status.probe_failures >= 3);
     code.store(rcode::NXDOMAIN, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! `[[upstream]]`: who is asked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
@@ -8,7 +8,7 @@ use hickory_proto::rr::RecordType;
 use super::value::{Faults, Limits, Port, Seen};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::domain;
-use crate::config::model::{Balance, HealthCheck, Upstream};
+use crate::config::model::{Balance, HealthCheck, MaxQps, Upstream};
 use crate::config::place::{Place, Placed};
 use crate::config::spec::{HealthCheckSpec, ProbeSpec, UpstreamSpec};
 use crate::config::table::{Texts, Written};
@@ -16,6 +16,9 @@ use crate::config::table::{Texts, Written};
 const BALANCES: [(&str, Balance); 3] =
     [("round-robin", Balance::RoundRobin), ("fastest", Balance::Fastest), ("ordered", Balance::Ordered)];
 const TRY_TIMEOUT: Duration = Duration::from_millis(400);
+const MAX_IN_FLIGHT: u32 = 4_000;
+const AMAZON_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253));
+const AMAZON_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253));
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
 /// All upstreams. `own` are the addresses that this server listens on.
@@ -39,7 +42,18 @@ pub(super) fn upstreams(
 
 fn upstream(spec: Written<UpstreamSpec>, own: &[SocketAddr], faults: &mut Faults<'_>) -> Upstream {
     let Written { spec, place, legible: _ } = spec;
-    let UpstreamSpec { name, servers, backup, balance, source, try_timeout, deadline, health_check } = spec;
+    let UpstreamSpec {
+        name,
+        servers,
+        backup,
+        balance,
+        source,
+        try_timeout,
+        deadline,
+        max_qps,
+        max_in_flight,
+        health_check,
+    } = spec;
     let name = name.map(|name| faults.name(name, "name"));
     let place = name.as_ref().map_or(place, |name| name.place.clone());
 
@@ -56,6 +70,12 @@ fn upstream(spec: Written<UpstreamSpec>, own: &[SocketAddr], faults: &mut Faults
 
     let sources = sources(source, &servers, &backups, faults);
     let (try_timeout, deadline) = timeouts(try_timeout, deadline, faults);
+    let max_qps = match faults.count(max_qps, &Limits::of("max-qps", 10, 10_000_000)) {
+        Some(limit) => MaxQps::Own(limit as u32),
+        None if servers.iter().chain(&backups).any(is_amazon_provided) => MaxQps::AmazonProvidedDns,
+        None => MaxQps::Unlimited,
+    };
+    let in_flight = Limits::of("max-in-flight", 10, 30_000);
     Upstream {
         name: name.map(|name| name.value).unwrap_or_default(),
         servers,
@@ -73,6 +93,8 @@ fn upstream(spec: Written<UpstreamSpec>, own: &[SocketAddr], faults: &mut Faults
         }),
         try_timeout,
         deadline,
+        max_qps,
+        max_in_flight: faults.count(max_in_flight, &in_flight).map_or(MAX_IN_FLIGHT, |most| most as u32),
         health_check: health_check_of(health_check, faults),
         place,
     }
@@ -99,6 +121,12 @@ fn server(
     }
     seen.insert(address, place, faults, |address| format!("{address} is a server of this upstream already"));
     Some(address)
+}
+
+/// The resolver of every VPC, at the addresses that it has in all of them. It answers at its network's base address and
+/// two as well, which nobody can tell from the address alone.
+fn is_amazon_provided(server: &SocketAddr) -> bool {
+    server.ip() == AMAZON_V4 || server.ip() == AMAZON_V6
 }
 
 /// Whether a query to `address` would arrive at our socket. Behind a wildcard only loopback is known for certain;
