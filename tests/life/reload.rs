@@ -101,14 +101,14 @@ fn reloads_stand_back_behind_the_workers() {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
     let stats = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap());
     let (reloads, others): (Vec<_>, Vec<_>) =
-        stats.map(nice_value).partition(|(name, _)| name == "kkh-reload");
+        stats.map(|stat| nice_value(&stat)).partition(|(name, _)| name == "kkh-reload");
     assert!(reloads.len() == 1 && others.len() > 2, "{reloads:?} {others:?}");
     assert!(others.iter().all(|(_, nice)| *nice < reloads[0].1), "{reloads:?} {others:?}");
     server.terminate();
 }
 
 /// A thread's name and nice value (proc_pid_stat(5): fields 2 and 19).
-fn nice_value(stat: String) -> (String, i32) {
+fn nice_value(stat: &str) -> (String, i32) {
     let (name, rest) = stat.split_once('(').unwrap().1.rsplit_once(") ").unwrap();
     (name.to_owned(), rest.split(' ').nth(16).unwrap().parse().unwrap())
 }
