@@ -16,7 +16,7 @@ family! { cache:
     what_has_expired_stands_in_for_what_cannot_be_had;
     a_failure_evicts_no_answer;
     a_hot_name_never_waits_for_its_upstream;
-    an_upstream_is_asked_no_more_than_its_budget pending "budgets";
+    an_upstream_is_asked_no_more_than_its_budget;
 }
 
 const RIGHT: &str = "A 10.0.0.1";

@@ -117,9 +117,14 @@ pub fn provoke(source: IpAddr, server: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>>
 
 /// Sends a query that must be answered.
 pub fn exchange(socket: &UdpSocket, bytes: &[u8]) -> Vec<u8> {
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    exchange_within(socket, bytes, PATIENCE).unwrap()
+}
+
+/// Sends a query that need not be answered.
+pub fn exchange_within(socket: &UdpSocket, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
+    socket.set_read_timeout(Some(patience)).unwrap();
     socket.send(bytes).unwrap();
     let mut buffer = [0; 4096];
-    let length = socket.recv(&mut buffer).unwrap();
-    buffer[..length].to_vec()
+    let length = socket.recv(&mut buffer).ok()?;
+    Some(buffer[..length].to_vec())
 }
