@@ -106,8 +106,9 @@ fn rank(candidate: &Candidate) -> usize {
     match (candidate.state, candidate.role, candidate.start) {
         (State::Up, Role::Primary, Start::Done) => 0,
         (State::Suspect, Role::Primary, _) => 1,
-        (State::Up, Role::Backup, _) => 2,
-        (State::Up, Role::Primary, Start::Slow) => 3,
+        // Backups are for when no primary is healthy, and this one is.
+        (State::Up, Role::Primary, Start::Slow) => 2,
+        (State::Up, Role::Backup, _) => 3,
         (State::Suspect, Role::Backup, _) => 4,
         (State::Down, Role::Primary, _) => 5,
         (State::Down, Role::Backup, _) => 6,
@@ -190,8 +191,8 @@ mod tests {
             order(Balance::Ordered, &[back, other(others[0]), other(others[1])], 0)[0].server
         };
         assert_eq!(first([(Primary, Up), (Backup, Up)]), 1);
-        assert_eq!(first([(Primary, Down), (Backup, Up)]), 2);
-        assert_eq!(first([(Primary, Down), (Backup, Down)]), 0);
+        assert_eq!(first([(Primary, Suspect), (Backup, Up)]), 1);
+        assert_eq!(first([(Primary, Down), (Backup, Up)]), 0, "a backup is not for that");
     }
 
     #[test]

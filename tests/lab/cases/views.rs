@@ -69,7 +69,14 @@ pub fn split_view_answers_do_not_mix_in_the_caches() {
 
 /// Every domain that the shipped configuration knows, asked from the internet.
 pub fn the_internet_sees_only_technova_com() {
-    let lab = shared();
+    // One client asks more here than the shipped limit lets it.
+    let lab = Lab::build_with(|home| {
+        server::edit(&home.join("conf/networks.toml"), |table| {
+            let networks = table.get_mut("network").and_then(toml::Value::as_array_mut).unwrap();
+            let limited = networks.iter_mut().filter_map(toml::Value::as_table_mut);
+            limited.for_each(|network| _ = network.remove("limit"));
+        });
+    });
     let domains = domains();
     assert!(domains.len() >= 15, "the shipped routes were read: {domains:?}");
     for domain in domains.iter().filter(|domain| !below(domain, "technova.com")) {
