@@ -139,11 +139,6 @@ impl Records {
     pub fn min_ttl(&self) -> Option<u32> {
         self.iter().map(|record| record.ttl).min()
     }
-
-    /// Gives back what the list reserved beyond its need: before it is kept for long.
-    pub fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
-    }
 }
 
 impl fmt::Debug for Records {

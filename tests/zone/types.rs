@@ -111,6 +111,7 @@ fn read_by_bind(text: &str) -> Option<Content> {
     match Command::new("named-compilezone").args(arguments).current_dir(folder.path()).output() {
         Ok(done) => assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout)),
         Err(missing) => {
+            assert!(std::env::var_os("CI").is_none(), "named-compilezone of bind9-utils: {missing}");
             println!("SKIPPED: named-compilezone of bind9-utils, the second opinion on RDATA: {missing}");
             return None;
         }

@@ -27,6 +27,7 @@ impl Zones {
     pub fn sign(chain: Chain) -> Option<Zones> {
         for program in ["dnssec-keygen", "dnssec-signzone", "named", "nsd"] {
             if find(program).is_none() {
+                assert!(std::env::var_os("CI").is_none(), "{program} is missing");
                 println!("SKIPPED: {program} is missing, for a second opinion on answers from signed zones");
                 return None;
             }
