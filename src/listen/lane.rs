@@ -46,11 +46,12 @@ impl<S: Service> Lane<S> {
 pub(super) async fn run<S: Service>(worker: Rc<Worker<S>>) {
     let mut out = Vec::new();
     loop {
-        worker.service.landed().await;
+        // First what a panic has left: nobody will tell of it again.
         while land_round(&worker, &mut out).await == ROUND {
             yield_now().await;
         }
         worker.service.batch_done();
+        worker.service.landed().await;
     }
 }
 
