@@ -6,11 +6,13 @@ pub mod directory;
 pub mod event;
 pub mod failure;
 pub mod response;
+pub mod sighting;
 
 pub use directory::Directory;
 pub use event::{Event, Source};
 pub use failure::Failure;
 pub use response::{Order, Owns, Response, Verdict};
+pub use sighting::{Onlooker, Sighting};
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -2,14 +2,13 @@
 
 use std::io::Write;
 
-use crate::query::Transport;
+use crate::query::{Sighting, Transport};
 use crate::wire::message::{NameBuffer, read_name};
 use crate::wire::rtype::class_text;
 use crate::wire::{HEADER, RType, rcode, u16_at};
 
 use super::phrases::Phrases;
 use super::rdata::{self, Place};
-use super::record::Packed;
 use super::text;
 
 /// How long a line may grow by its answers. A full stream response with every octet escaped would make megabytes of
@@ -28,7 +27,7 @@ impl LineWriter {
     }
 
     /// Appends the event's line, its newline included.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, event: &Packed<'_>, phrases: &Phrases) {
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, event: &Sighting<'_>, phrases: &Phrases) {
         let network = phrases.network(event.network);
         self.stamp.turn_to(event.unix_micros / 1_000_000);
         out.extend_from_slice(b"{\"version\":\"1.100000\",");
@@ -124,7 +123,7 @@ impl LineWriter {
     }
 
     /// What was decided, and what it cost.
-    fn decision(&self, out: &mut Vec<u8>, event: &Packed<'_>, phrases: &Phrases, omitted: u16) {
+    fn decision(&self, out: &mut Vec<u8>, event: &Sighting<'_>, phrases: &Phrases, omitted: u16) {
         let flag = |on: bool| if on { &b"true"[..] } else { b"false" };
         out.extend_from_slice(b"\"view\":");
         out.extend_from_slice(phrases.view(event.view));

@@ -29,6 +29,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::query::Onlooker;
+
 use super::counter::Counter;
 use super::readings::LogReading;
 
@@ -53,6 +55,8 @@ struct Shared {
     lanes: Vec<Arc<LaneCounts>>,
     /// Lines written; only the log thread raises it.
     lines: Counter,
+    /// Events that were recorded for onlookers only; only the log thread raises it.
+    unasked: Counter,
     /// Lines that were made and could not be kept; only the log thread raises it.
     lost: Counter,
     /// Odd while the log thread is at work, even while it rests.
@@ -61,6 +65,8 @@ struct Shared {
     known: Counter,
     /// Whether somebody else has said that it hangs.
     hung: AtomicBool,
+    /// Whether an onlooker wants events, as the log thread last heard.
+    watched: AtomicBool,
     reopen: AtomicBool,
     redirect: Mutex<Option<Sink>>,
     stop: AtomicBool,
@@ -76,9 +82,20 @@ impl QueryLog {
     /// Opens the target and starts the thread; gives one lane of `queue` octets for each worker. Lanes exist even when
     /// the target is off, so that a reload can turn it on; their memory is touched only when used.
     pub fn start(target: &Target, queue: usize, workers: usize) -> io::Result<(QueryLog, Vec<Lane>)> {
+        QueryLog::start_watched(target, queue, workers, Vec::new())
+    }
+
+    /// As [`start`](Self::start), with others that see every event.
+    pub fn start_watched(
+        target: &Target,
+        queue: usize,
+        workers: usize,
+        onlookers: Vec<Box<dyn Onlooker>>,
+    ) -> io::Result<(QueryLog, Vec<Lane>)> {
         let sink = Sink::open(target)?;
         let bell = Arc::new(Bell::default());
-        bell.wanted.store(!sink.is_off(), Ordering::Relaxed);
+        let watched = onlookers.iter().any(|onlooker| onlooker.is_wanted());
+        bell.wanted.store(watched || !sink.is_off(), Ordering::Relaxed);
         let counts: Vec<Arc<LaneCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let (lanes, taps) =
             counts.iter().map(|counts| lane::lane(queue, Arc::clone(counts), Arc::clone(&bell))).unzip();
@@ -86,15 +103,17 @@ impl QueryLog {
             bell,
             lanes: counts,
             lines: Counter::default(),
+            unasked: Counter::default(),
             lost: Counter::default(),
             turns: Counter::default(),
             known: Counter::default(),
             hung: AtomicBool::new(false),
+            watched: AtomicBool::new(watched),
             reopen: AtomicBool::new(false),
             redirect: Mutex::new(None),
             stop: AtomicBool::new(false),
         });
-        let writer = Writer::new(Arc::clone(&shared), taps, sink);
+        let writer = Writer::new(Arc::clone(&shared), taps, sink, onlookers);
         let (end, ended) = sync_channel(1);
         let thread = thread::Builder::new().name("query-log".to_owned()).spawn(move || {
             writer.run();
@@ -120,7 +139,8 @@ impl QueryLog {
         let mut reading = self.control.reading();
         // What is still queued, in a buffer or in a hanging write will not be written.
         let recorded: u64 = self.control.shared.lanes.iter().map(|lane| lane.recorded.get()).sum();
-        let known = reading.lines + reading.queue_full + reading.write_failed;
+        let unasked = self.control.shared.unasked.get();
+        let known = reading.lines + reading.queue_full + reading.write_failed + unasked;
         reading.write_failed += recorded.saturating_sub(known);
         reading
     }
@@ -144,6 +164,7 @@ impl LogControl {
         let sink = Sink::open(target)?;
         let wanted = !sink.is_off();
         *self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner) = Some(sink);
+        let wanted = wanted || self.shared.watched.load(Ordering::Relaxed);
         self.shared.bell.wanted.store(wanted, Ordering::Relaxed);
         self.shared.bell.wake();
         Ok(())

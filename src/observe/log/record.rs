@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::query::{Event, Source, Transport};
+use crate::query::{Event, Sighting, Source, Transport};
 
 /// The length of the head, and of a record that is only a head.
 pub(super) const HEAD: usize = 64;
@@ -26,29 +26,9 @@ mod bit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Record<'a> {
     /// A query was answered.
-    Event(Packed<'a>),
+    Event(Sighting<'a>),
     /// The records behind this one number things by the next directory.
     Directory,
-}
-
-/// An event read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Packed<'a> {
-    pub(super) unix_micros: u64,
-    pub(super) duration_micros: u32,
-    pub(super) client: IpAddr,
-    pub(super) port: u16,
-    pub(super) transport: Transport,
-    pub(super) network: Option<u32>,
-    pub(super) view: Option<u32>,
-    pub(super) route: Option<u32>,
-    pub(super) server: Option<u32>,
-    pub(super) source: Source,
-    pub(super) rcode: u16,
-    pub(super) dnssec_ok: bool,
-    pub(super) checking_disabled: bool,
-    pub(super) ede: Option<u16>,
-    pub(super) response: &'a [u8],
 }
 
 /// The head of an event's record; the response follows it.
@@ -111,7 +91,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         return Some((Record::Directory, length));
     }
     let number = |bytes: [u8; 4]| Some(u32::from_ne_bytes(bytes)).filter(|number| *number != NONE);
-    let packed = Packed {
+    let seen = Sighting {
         source: *Source::ALL.get(usize::from(source))?,
         dnssec_ok: bits & bit::DNSSEC_OK != 0,
         checking_disabled: bits & bit::CHECKING_DISABLED != 0,
@@ -128,7 +108,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
         client: IpAddr::V6(Ipv6Addr::from(head.take::<16>()?)).to_canonical(),
         response,
     };
-    Some((Record::Event(packed), length))
+    Some((Record::Event(seen), length))
 }
 
 struct Fields<'a> {

@@ -58,6 +58,8 @@ pub(super) struct Sink {
     /// Lines written and lines given up, since the log thread last took these numbers.
     pub(super) written: u64,
     pub(super) lost: u64,
+    /// Events that came while it was off, likewise.
+    pub(super) unasked: u64,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,7 @@ impl Sink {
             reopen: false,
             written: 0,
             lost: 0,
+            unasked: 0,
         })
     }
 

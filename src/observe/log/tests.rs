@@ -7,13 +7,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::query::directory::{NetworkName, ServerName};
-use crate::query::{Directory, Source, Transport};
+use crate::query::{Directory, Sighting, Source, Transport};
 use crate::wire::build::{Plan, build};
 use crate::wire::{Name, NameRef, RType, RecordRef, Records, flag};
 
 use super::line::LineWriter;
 use super::phrases::Phrases;
-use super::record::Packed;
 
 fn directory() -> Directory {
     Directory {
@@ -62,8 +61,8 @@ fn response(qname: &Name, qtype: RType, answers: &[(RType, Vec<u8>)]) -> Vec<u8>
     out
 }
 
-fn packed(response: &[u8]) -> Packed<'_> {
-    Packed {
+fn packed(response: &[u8]) -> Sighting<'_> {
+    Sighting {
         unix_micros: 1_612_461_115_000_042,
         duration_micros: 17,
         client: IpAddr::from([10, 0, 30, 100]),
@@ -82,7 +81,7 @@ fn packed(response: &[u8]) -> Packed<'_> {
     }
 }
 
-fn line(event: &Packed<'_>) -> Value {
+fn line(event: &Sighting<'_>) -> Value {
     let mut out = Vec::new();
     LineWriter::new().write(&mut out, event, &Phrases::of(&directory()));
     let text = String::from_utf8(out).unwrap();
@@ -163,7 +162,7 @@ fn the_fields_come_in_the_order_of_the_schema() {
 #[test]
 fn a_stranger_and_an_unreadable_message_still_give_a_line() {
     // What FORMERR answers: a header alone.
-    let event = Packed {
+    let event = Sighting {
         network: None,
         view: None,
         route: None,
@@ -191,7 +190,7 @@ fn a_stranger_and_an_unreadable_message_still_give_a_line() {
 #[test]
 fn numbers_that_the_directory_does_not_have_are_null() {
     let bytes = response(&name("a."), RType::TXT, &[]);
-    let event = Packed {
+    let event = Sighting {
         network: Some(1),
         view: Some(9),
         route: Some(u32::MAX - 1),

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::query::Directory;
+use crate::query::{Directory, Onlooker};
 
 use super::Shared;
 use super::lane::Tap;
@@ -25,7 +25,7 @@ const ROUND: usize = 4 << 20;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// What a round should find: below half of it the pause grows, above twice it shrinks.
 const TARGET: usize = 256 << 10;
-/// The sleep while nobody wants a log.
+/// The sleep while nobody wants events.
 const OFF: Duration = Duration::from_secs(1);
 /// Drops this long past are over.
 const CALM: Duration = Duration::from_secs(10);
@@ -35,6 +35,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     inlets: Vec<Inlet>,
     sink: Sink,
+    onlookers: Vec<Box<dyn Onlooker>>,
     lines: LineWriter,
     pause: Duration,
     overflow: Overflow,
@@ -57,11 +58,16 @@ struct Names {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, taps: Vec<Tap>, sink: Sink) -> Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        taps: Vec<Tap>,
+        sink: Sink,
+        onlookers: Vec<Box<dyn Onlooker>>,
+    ) -> Writer {
         let inlet = |tap| Inlet { tap, inbox: Vec::new(), at: 0, names: Names::default() };
         let inlets = taps.into_iter().map(inlet).collect();
         let overflow = Overflow::default();
-        Writer { shared, inlets, sink, lines: LineWriter::new(), pause: PAUSE.1, overflow }
+        Writer { shared, inlets, sink, onlookers, lines: LineWriter::new(), pause: PAUSE.1, overflow }
     }
 
     /// Works until it is told to stop and all that was queued is written, or cannot be.
@@ -73,8 +79,11 @@ impl Writer {
             self.take_orders(now);
             // At the end a sink that failed is tried once more, whatever its retry says.
             let moved = if stopping || self.sink.is_ready(now) { self.round(now) } else { 0 };
+            self.onlookers.iter_mut().for_each(|onlooker| onlooker.rest(now.unix));
+            self.ask_onlookers();
             self.shared.lines.add(std::mem::take(&mut self.sink.written));
             self.shared.lost.add(std::mem::take(&mut self.sink.lost));
+            self.shared.unasked.add(std::mem::take(&mut self.sink.unasked));
             let sink = if self.sink.wait(now).is_some() { Cause::Sink } else { Cause::Load };
             self.overflow.watch(&self.shared, sink, now.at);
             if stopping && moved == 0 {
@@ -84,6 +93,19 @@ impl Writer {
             if !stopping {
                 self.sleep(now, moved);
             }
+        }
+    }
+
+    /// Has workers record only while somebody wants it.
+    fn ask_onlookers(&self) {
+        let watched = self.onlookers.iter().any(|onlooker| onlooker.is_wanted());
+        if self.shared.watched.swap(watched, Ordering::Relaxed) == watched {
+            return;
+        }
+        let redirect = self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner);
+        // An order that came meanwhile has said for itself what it wants.
+        if redirect.is_none() {
+            self.shared.bell.wanted.store(watched || !self.sink.is_off(), Ordering::Relaxed);
         }
     }
 
@@ -118,7 +140,7 @@ impl Writer {
             let mut piece = 0;
             for inlet in &mut self.inlets {
                 piece += inlet.fill();
-                if !inlet.empty(&mut self.sink, &mut self.lines, now) {
+                if !inlet.empty(&mut self.sink, &mut self.onlookers, &mut self.lines, now) {
                     return moved + piece;
                 }
             }
@@ -144,7 +166,7 @@ impl Writer {
         } else if moved < TARGET / 2 {
             self.pause = (self.pause * 2).min(PAUSE.1);
         }
-        let pause = if self.sink.is_off() { OFF } else { self.pause };
+        let pause = if self.shared.bell.wanted.load(Ordering::Relaxed) { self.pause } else { OFF };
         self.shared.bell.asleep.store(true, Ordering::Relaxed);
         thread::park_timeout(pause);
         self.shared.bell.asleep.store(false, Ordering::Relaxed);
@@ -169,13 +191,25 @@ impl Inlet {
     }
 
     /// Makes lines of the whole records in the inbox; false when the sink failed on the way.
-    fn empty(&mut self, sink: &mut Sink, lines: &mut LineWriter, now: Moment) -> bool {
+    fn empty(
+        &mut self,
+        sink: &mut Sink,
+        onlookers: &mut [Box<dyn Onlooker>],
+        lines: &mut LineWriter,
+        now: Moment,
+    ) -> bool {
         while let Some((record, length)) = record::first(&self.inbox[self.at..]) {
             match record {
-                Record::Event(event) if !sink.is_off() => {
-                    lines.write(sink.lines(), &event, &self.names.phrases);
+                Record::Event(event) => {
+                    for onlooker in onlookers.iter_mut() {
+                        onlooker.see(&event, &self.names.directory);
+                    }
+                    if sink.is_off() {
+                        sink.unasked += 1;
+                    } else {
+                        lines.write(sink.lines(), &event, &self.names.phrases);
+                    }
                 }
-                Record::Event(_) => sink.lost += 1,
                 Record::Directory => {
                     if let Ok(directory) = self.tap.directories.pop() {
                         self.names.turn_to(directory);
