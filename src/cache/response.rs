@@ -51,6 +51,19 @@ impl ResponseKey {
         ResponseKey { hash: SEED.hash_one(bytes), bytes: SmallVec::from_slice(bytes) }
     }
 
+    /// Whether it is the key of these.
+    pub fn is(&self, route: u128, bits: u8, qname: NameRef<'_>, qtype: RType) -> bool {
+        self.bytes[..16] == route.to_be_bytes()
+            && self.bytes[16] == bits
+            && self.bytes[17..KEY_NAME] == qtype.0.to_be_bytes()
+            && self.is_of(qname)
+    }
+
+    /// Whether it is a key of this name.
+    pub fn is_of(&self, qname: NameRef<'_>) -> bool {
+        self.bytes[KEY_NAME..].eq_ignore_ascii_case(qname.wire())
+    }
+
     /// A key as it was written out.
     pub(super) fn read(bytes: &[u8]) -> ResponseKey {
         ResponseKey { hash: SEED.hash_one(bytes), bytes: SmallVec::from_slice(bytes) }

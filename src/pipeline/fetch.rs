@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::step::{InHand, Means, Patience, Wanted};
+use super::step::{Found, InHand, Means, Patience, Wanted};
 use super::walk::{Question, Trace};
 use super::{Keeping, Snapshot, Worker};
 use crate::cache::{Cached, Flight, ResponseKey};
@@ -23,7 +23,7 @@ pub(super) type Outcome = Result<Response, (Failure, Vec<Ede>)>;
 pub(super) async fn fetch(
     worker: &Worker,
     snapshot: &Snapshot,
-    route: u32,
+    (route, found): (u32, &Found),
     name: &Name,
     question: &Question,
     means: Means<'_>,
@@ -31,18 +31,19 @@ pub(super) async fn fetch(
 ) -> Result<Outcome, Wanted> {
     let spec = snapshot.table.route(route);
     let bits = u8::from(question.dnssec_ok) | u8::from(question.checking_disabled) << 1;
-    let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     let shared = &worker.shared;
     trace.all_zones = false;
     let as_of = |now, cached: Cached, source, trace: &mut Trace| {
         Ok(as_of(now, snapshot, spec.target, cached, source, trace))
     };
     let source = if spec.target == Target::Recurse { Source::Recurse } else { Source::Forward };
-    if let Some(InHand { cached, .. }) = means.in_hand.iter().find(|fetched| fetched.key == key) {
+    let is_asked = |fetched: &&InHand| fetched.key.is(spec.uid, bits, name.as_ref(), question.qtype);
+    if let Some(InHand { cached, .. }) = means.in_hand.iter().find(is_asked) {
         return as_of(means.now.monotonic, cached.clone(), source, trace);
     }
+    let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     if means.patience != Patience::Wait {
-        return at_hand(worker, snapshot, route, name, key, means, trace);
+        return at_hand(worker, snapshot, (route, found), name, key, means, trace);
     }
     let now = worker.now().monotonic;
     for _ in 0..TAKE_OVERS {
@@ -87,7 +88,7 @@ pub(super) async fn fetch(
 fn at_hand(
     worker: &Worker,
     snapshot: &Snapshot,
-    route: u32,
+    (route, routes): (u32, &Found),
     name: &Name,
     key: ResponseKey,
     means: Means<'_>,
@@ -102,7 +103,7 @@ fn at_hand(
         }
         return Ok(as_of(now, snapshot, spec.target, cached, Source::ResponseCache, trace));
     }
-    let wanted = Wanted { route, name: name.clone(), key };
+    let wanted = Wanted { route, name: name.clone(), key, routes: routes.clone() };
     let Keeping { serve_stale, stale_after, .. } = snapshot.keeping;
     if stale_after.is_zero()
         && means.patience == Patience::None

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tokio::task::spawn_local;
 
 use super::Worker;
@@ -59,17 +60,24 @@ pub(super) struct Pending {
 struct Trip {
     /// What its sender is known by; nobody waits for what is fetched anew.
     ticket: Option<usize>,
-    packet: Box<[u8]>,
+    packet: SmallVec<[u8; 128]>,
     path: Path,
     now: Now,
-    in_hand: Vec<InHand>,
+    in_hand: SmallVec<[InHand; 1]>,
     /// Its place among those of its client's prefix.
     share: Option<Ticket>,
 }
 
 impl Trip {
     fn of_nobody(path: Path, now: Now) -> Box<Trip> {
-        Box::new(Trip { ticket: None, packet: Box::default(), path, now, in_hand: Vec::new(), share: None })
+        Box::new(Trip {
+            ticket: None,
+            packet: SmallVec::new(),
+            path,
+            now,
+            in_hand: SmallVec::new(),
+            share: None,
+        })
     }
 }
 
@@ -88,10 +96,10 @@ impl Worker {
         let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
         let trip = Box::new(Trip {
             ticket: Some(ticket),
-            packet: packet.into(),
+            packet: SmallVec::from_slice(packet),
             path: *path,
             now,
-            in_hand: Vec::with_capacity(1),
+            in_hand: SmallVec::new(),
             share: Some(self.take_share(path)),
         });
         match self.launch(trip, &Question::of(&request), wanted, now) {
@@ -161,9 +169,10 @@ impl Worker {
         if trip.ticket.is_none() || waited < keeping.stale_after {
             return None;
         }
-        let (key, responses) = (leg.wanted.key.clone(), &self.shared.responses);
+        let Wanted { key, routes, .. } = leg.wanted.clone();
+        let responses = &self.shared.responses;
         let cached = responses.stand_in(&key, now.monotonic, keeping.serve_stale, leg.caps.failure_ttl)?;
-        Some(InHand { key, cached })
+        Some(InHand { key, cached, routes })
     }
 
     fn launch(
@@ -203,7 +212,7 @@ impl Worker {
         let (key, snapshot) = (&leg.wanted.key, self.snapshot());
         let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
         self.shared.flights.take_up(leg.held).land(&cached);
-        InHand { key: leg.wanted.key, cached }
+        InHand { key: leg.wanted.key, cached, routes: leg.wanted.routes }
     }
 
     /// Walks again with what is in hand now. `None`: it waits for the next.
@@ -237,14 +246,14 @@ impl Worker {
         let cached = conclude(&self, &snapshot, &wanted.key, said, &caps, self.now().monotonic);
         lead.land(&cached);
         trip.ticket?;
-        trip.in_hand.push(InHand { key: wanted.key, cached });
+        trip.in_hand.push(InHand { key: wanted.key, cached, routes: wanted.routes });
         self.resolve_trip(trip).await
     }
 
     async fn resolve_trip(self: Rc<Self>, trip: Box<Trip>) -> Option<Vec<u8>> {
         let Trip { ticket: _, packet, path, now, in_hand, share } = *trip;
         let asked = packet.len();
-        let reply = Rc::clone(&self).resolve_with(packet, path, now, &in_hand).await?;
+        let reply = Rc::clone(&self).resolve_with(packet.into_boxed_slice(), path, now, &in_hand).await?;
         self.let_go_later(share, path, now, asked, reply).await
     }
 }

@@ -43,14 +43,35 @@ pub(super) struct Means<'a> {
 pub(super) struct InHand {
     pub key: ResponseKey,
     pub cached: Cached,
+    pub routes: Found,
+}
+
+/// The routes that a view sees for a name, as they were found in a table.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    table: u64,
+    routes: SmallVec<[u32; 8]>,
+}
+
+impl Found {
+    /// What was found for this name before, in the same table, or else what is there now. One query has one view.
+    fn again(snapshot: &Snapshot, view: u32, name: &Name, in_hand: &[InHand]) -> Found {
+        let table = snapshot.table.serial();
+        let before = |hand: &&InHand| hand.routes.table == table && hand.key.is_of(name.as_ref());
+        in_hand.iter().find(before).map_or_else(
+            || Found { table, routes: snapshot.table.candidates(view, name.as_ref()).collect() },
+            |hand| Found { table, routes: SmallVec::from_slice(&hand.routes.routes) },
+        )
+    }
 }
 
 /// A source would have to be waited for: this question to this route.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub route: u32,
     pub name: Name,
     pub key: ResponseKey,
+    pub routes: Found,
 }
 
 /// What became of one name.
@@ -82,7 +103,8 @@ pub(super) async fn step(
     means: Means<'_>,
     trace: &mut Trace,
 ) -> Result<Step, Wanted> {
-    let candidates: SmallVec<[u32; 8]> = snapshot.table.candidates(view, name.as_ref()).collect();
+    let found = Found::again(snapshot, view, name, means.in_hand);
+    let candidates = &found.routes;
     let mut passed: Option<Said> = None;
     let mut below_a_cut = None;
     for (nth, &route) in candidates.iter().enumerate() {
@@ -107,7 +129,7 @@ pub(super) async fn step(
                 minimal_any(name, &spec.caps, trace)
             }
             Target::Forward(_) | Target::Recurse => {
-                let fetched = fetch(worker, snapshot, route, name, question, means, trace).await?;
+                let fetched = fetch(worker, snapshot, (route, &found), name, question, means, trace).await?;
                 match fetched {
                     Ok(response) => {
                         let (response, chain, verdict) =

@@ -109,18 +109,14 @@ pub(super) async fn walk(
             joined.authentic = response.authentic;
         }
         joined.authentic &= response.authentic;
-        joined.answer.append(&response.answer);
+        joined.answer.absorb(response.answer);
         joined.ede.extend(response.ede);
         if has_too_many_aliases(&joined) {
             break;
         }
         let Verdict::Alias(target) = verdict else {
             joined.rcode = response.rcode;
-            if joined.authority.is_empty() {
-                joined.authority = response.authority;
-            } else {
-                joined.authority.append(&response.authority);
-            }
+            joined.authority.absorb(response.authority);
             joined.additional = response.additional;
             joined.order = response.order;
             return Ok(Ok(Walked { response: joined, trace }));

@@ -1,6 +1,7 @@
 //! The one table of routes: zones and forward rules in the order in which they are asked.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -106,6 +107,7 @@ pub struct RouteTable {
     views: Vec<View>,
     routes: Vec<Route>,
     claims: Claims,
+    serial: u64,
 }
 
 /// A network as it is configured.
@@ -120,6 +122,8 @@ pub struct NetworkSpec {
     /// Whether it sees routes that lead outside.
     pub recursion: Recursion,
 }
+
+static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 impl RouteTable {
     /// Builds the table. Routes of one domain are asked in the order given: zones, then rules, then the built-in zones,
@@ -156,7 +160,13 @@ impl RouteTable {
                 .map(|(spec, audience)| Route { spec, audience })
                 .collect(),
             claims,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// Its number among all tables of this process: whoever has asked it once need not ask it again.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// The client behind an address, `None` where no network holds it.

@@ -6,6 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use smallvec::SmallVec;
+
 use super::Fault;
 
 /// The longest name in wire form, root label included.
@@ -15,9 +17,19 @@ pub const MAX_NAME: usize = 255;
 #[derive(Clone, Copy)]
 pub struct NameRef<'a>(&'a [u8]);
 
-/// An owned, valid name.
-#[derive(Clone)]
-pub struct Name(Box<[u8]>);
+/// An owned, valid name. Nearly all are shorter than `SHORT`, and cost no allocation: a query that is not answered from
+/// the cache copies its name a dozen times.
+pub struct Name(SmallVec<[u8; SHORT]>);
+
+/// What a name may have without a place of its own on the heap.
+const SHORT: usize = 46;
+
+impl Clone for Name {
+    /// As one run of octets: the list would copy one after the other.
+    fn clone(&self) -> Name {
+        self.as_ref().to_name()
+    }
+}
 
 impl<'a> NameRef<'a> {
     /// The root.
@@ -97,12 +109,14 @@ impl<'a> NameRef<'a> {
 
     /// An owned copy.
     pub fn to_name(self) -> Name {
-        Name(self.0.into())
+        Name(SmallVec::from_slice(self.0))
     }
 
     /// An owned copy in lower case: the form of every key.
     pub fn to_lower(self) -> Name {
-        Name(self.0.to_ascii_lowercase().into())
+        let mut name = self.to_name();
+        name.0.make_ascii_lowercase();
+        name
     }
 
     /// `label` in front of this name.
@@ -113,11 +127,11 @@ impl<'a> NameRef<'a> {
         if 1 + label.len() + self.0.len() > MAX_NAME {
             return Err(Fault::NameLength);
         }
-        let mut wire = Vec::with_capacity(1 + label.len() + self.0.len());
+        let mut wire = SmallVec::with_capacity(1 + label.len() + self.0.len());
         wire.push(label.len() as u8);
         wire.extend_from_slice(label);
         wire.extend_from_slice(self.0);
-        Ok(Name(wire.into()))
+        Ok(Name(wire))
     }
 }
 
@@ -261,7 +275,7 @@ impl FromStr for Name {
         if wire.len() > MAX_NAME {
             return Err(TextFault::NameLength);
         }
-        Ok(Name(wire.into()))
+        Ok(Name(SmallVec::from_slice(&wire)))
     }
 }
 

@@ -80,6 +80,15 @@ impl Records {
         }
     }
 
+    /// Appends all of another list that nobody needs any more.
+    pub fn absorb(&mut self, other: Records) {
+        if self.is_empty() {
+            *self = other;
+        } else {
+            self.append(&other);
+        }
+    }
+
     /// How many records.
     pub fn len(&self) -> usize {
         usize::from(self.count)
