@@ -28,7 +28,7 @@ pub(super) async fn fetch(
     question: &Question,
     means: Means<'_>,
     trace: &mut Trace,
-) -> Result<Outcome, Wanted> {
+) -> Result<Outcome, Box<Wanted>> {
     let spec = snapshot.table.route(route);
     let bits = u8::from(question.dnssec_ok) | u8::from(question.checking_disabled) << 1;
     let shared = &worker.shared;
@@ -43,7 +43,11 @@ pub(super) async fn fetch(
     }
     let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     if means.patience != Patience::Wait {
-        return at_hand(worker, snapshot, (route, found), name, key, means, trace);
+        let wanted = |key| {
+            let ask = ask_for(&spec.domain, name, question);
+            Box::new(Wanted { route, key, routes: found.clone(), ask })
+        };
+        return at_hand(worker, snapshot, route, key, means, trace, wanted);
     }
     let now = worker.now().monotonic;
     for _ in 0..TAKE_OVERS {
@@ -88,12 +92,12 @@ pub(super) async fn fetch(
 fn at_hand(
     worker: &Worker,
     snapshot: &Snapshot,
-    (route, routes): (u32, &Found),
-    name: &Name,
+    route: u32,
     key: ResponseKey,
     means: Means<'_>,
     trace: &mut Trace,
-) -> Result<Outcome, Wanted> {
+    wanted: impl FnOnce(ResponseKey) -> Box<Wanted>,
+) -> Result<Outcome, Box<Wanted>> {
     let (spec, responses, now) = (snapshot.table.route(route), &worker.shared.responses, means.now.monotonic);
     let found = responses.get(&key, now);
     let is_good = |cached: &Cached| means.patience != Patience::Refresh || !cached.is_ending(now);
@@ -103,7 +107,7 @@ fn at_hand(
         }
         return Ok(as_of(now, snapshot, spec.target, cached, Source::ResponseCache, trace));
     }
-    let wanted = Wanted { route, name: name.clone(), key, routes: routes.clone() };
+    let wanted = wanted(key);
     let Keeping { serve_stale, stale_after, .. } = snapshot.keeping;
     if stale_after.is_zero()
         && means.patience == Patience::None

@@ -14,12 +14,10 @@ use smallvec::SmallVec;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::fetch::{Outcome, ask_for, conclude, said};
+use super::fetch::{Outcome, conclude, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
-use super::walk::Question;
 use crate::cache::{Flight, Held};
-use crate::exchange::Ask;
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
 use crate::route::{Caps, Target};
@@ -84,8 +82,7 @@ impl Trip {
 /// What it waits for.
 struct Leg {
     held: Held,
-    wanted: Wanted,
-    ask: Ask,
+    wanted: Box<Wanted>,
     caps: Caps,
 }
 
@@ -93,7 +90,6 @@ impl Worker {
     /// Sends what the query that was admitted last has to wait for, and keeps the query under `ticket`.
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
-        let Parsed::Query(request) = Request::parse(packet) else { return Begin::Task };
         let trip = Box::new(Trip {
             ticket: Some(ticket),
             packet: SmallVec::from_slice(packet),
@@ -102,7 +98,7 @@ impl Worker {
             in_hand: SmallVec::new(),
             share: Some(self.take_share(path)),
         });
-        match self.launch(trip, &Question::of(&request), wanted, now) {
+        match self.launch(trip, wanted, now) {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
         }
@@ -127,7 +123,7 @@ impl Worker {
             let Pending { mut trip, leg, first } = pending;
             let ticket = trip.ticket;
             let now = self.now();
-            match first.land(&leg.ask, landed) {
+            match first.land(&leg.wanted.ask, landed) {
                 Ok((answered, server)) => {
                     trip.in_hand.push(self.keep(leg, (Ok(answered.response), Some(server)), now));
                 }
@@ -156,10 +152,10 @@ impl Worker {
     }
 
     /// Fetches something that nobody waits for.
-    pub(super) fn refetch(&self, asked: &Asked<'_>, wanted: Wanted) {
+    pub(super) fn refetch(&self, asked: &Asked<'_>, wanted: Box<Wanted>) {
         let trip = Trip::of_nobody(*asked.path, asked.now);
         // If it cannot be sent now, the next who asks sends it.
-        let _ = self.launch(trip, &Question::of(asked.request), wanted, asked.now);
+        let _ = self.launch(trip, wanted, asked.now);
     }
 
     /// What may stand in for the response, if its client has waited long enough.
@@ -169,19 +165,13 @@ impl Worker {
         if trip.ticket.is_none() || waited < keeping.stale_after {
             return None;
         }
-        let Wanted { key, routes, .. } = leg.wanted.clone();
+        let (key, routes) = (leg.wanted.key.clone(), leg.wanted.routes.clone());
         let responses = &self.shared.responses;
         let cached = responses.stand_in(&key, now.monotonic, keeping.serve_stale, leg.caps.failure_ttl)?;
         Some(InHand { key, cached, routes })
     }
 
-    fn launch(
-        &self,
-        trip: Box<Trip>,
-        question: &Question,
-        wanted: Wanted,
-        now: Now,
-    ) -> Result<(), Box<Trip>> {
+    fn launch(&self, trip: Box<Trip>, wanted: Box<Wanted>, now: Now) -> Result<(), Box<Trip>> {
         let snapshot = self.snapshot();
         let spec = snapshot.table.route(wanted.route);
         let Target::Forward(group) = spec.target else { return Err(trip) };
@@ -194,16 +184,15 @@ impl Worker {
         if trip.ticket.is_some() && shared.responses.knows(&wanted.key, now.monotonic) {
             return Err(trip);
         }
-        let ask = ask_for(&spec.domain, &wanted.name, question);
         let mut pending = self.pending.borrow_mut();
         let place = pending.vacant_entry();
         let group = &snapshot.groups[group as usize];
-        let Some(first) = group.launch(&ask, &self.exchange, now, place.key() as u64) else {
+        let Some(first) = group.launch(&wanted.ask, &self.exchange, now, place.key() as u64) else {
             return Err(trip);
         };
         let Some(held) = lead.hold() else { return Err(trip) };
         shared.responses.count_miss();
-        place.insert(Pending { trip, leg: Leg { held, wanted, ask, caps: spec.caps }, first });
+        place.insert(Pending { trip, leg: Leg { held, wanted, caps: spec.caps }, first });
         Ok(())
     }
 
@@ -212,7 +201,8 @@ impl Worker {
         let (key, snapshot) = (&leg.wanted.key, self.snapshot());
         let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
         self.shared.flights.take_up(leg.held).land(&cached);
-        InHand { key: leg.wanted.key, cached, routes: leg.wanted.routes }
+        let Wanted { key, routes, .. } = *leg.wanted;
+        InHand { key, cached, routes }
     }
 
     /// Walks again with what is in hand now. `None`: it waits for the next.
@@ -229,19 +219,18 @@ impl Worker {
             let (arrived, asked) = (trip.now, trip.packet.len());
             return Some(self.let_go(trip.share, &trip.path, [arrived, now], asked, out));
         };
-        let question = Question::of(&request);
-        let trip = self.launch(trip, &question, wanted, now).err()?;
+        let trip = self.launch(trip, wanted, now).err()?;
         Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))
     }
 
     async fn go_on(self: Rc<Self>, trip: Box<Trip>, leg: Leg, unsettled: Box<Unsettled>) -> Option<Vec<u8>> {
         let mut trip = trip;
-        let Leg { held, wanted, ask, caps } = leg;
+        let Leg { held, wanted, caps } = leg;
         let shared = Arc::clone(&self.shared);
         // Set free if this task is ended.
         let lead = shared.flights.take_up(held);
         let group = Arc::clone(unsettled.group());
-        let said = said(&group, unsettled.go_on(&ask, &self.exchange).await);
+        let said = said(&group, unsettled.go_on(&wanted.ask, &self.exchange).await);
         let snapshot = Arc::clone(&*self.snapshot());
         let cached = conclude(&self, &snapshot, &wanted.key, said, &caps, self.now().monotonic);
         lead.land(&cached);

@@ -8,6 +8,7 @@ use super::fetch::fetch;
 use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
+use crate::exchange::Ask;
 use crate::query::{Failure, Now, Owns, Response, Source, Verdict};
 use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
@@ -66,12 +67,12 @@ impl Found {
 }
 
 /// A source would have to be waited for: this question to this route.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Wanted {
     pub route: u32,
-    pub name: Name,
     pub key: ResponseKey,
     pub routes: Found,
+    pub ask: Ask,
 }
 
 /// What became of one name.
@@ -102,7 +103,7 @@ pub(super) async fn step(
     question: &Question,
     means: Means<'_>,
     trace: &mut Trace,
-) -> Result<Step, Wanted> {
+) -> Result<Step, Box<Wanted>> {
     let found = Found::again(snapshot, view, name, means.in_hand);
     let candidates = &found.routes;
     let mut passed: Option<Said> = None;

@@ -84,7 +84,7 @@ pub(super) async fn walk(
     view: u32,
     question: &Question,
     means: Means<'_>,
-) -> Result<Result<Walked, Failed>, Wanted> {
+) -> Result<Result<Walked, Failed>, Box<Wanted>> {
     let mut joined = Response::default();
     let mut trace = Trace::default();
     let mut name = question.qname.clone();

@@ -45,9 +45,9 @@ pub struct Worker {
     /// TTL offsets of the message being written.
     pub(super) scratch: RefCell<Vec<u16>>,
     /// What the query that was admitted last has to wait for.
-    pub(super) wanted: RefCell<Option<Wanted>>,
+    pub(super) wanted: RefCell<Option<Box<Wanted>>>,
     /// What something stood in for, in the walk at hand.
-    pub(super) stood_in_for: RefCell<Option<Wanted>>,
+    pub(super) stood_in_for: RefCell<Option<Box<Wanted>>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
     /// What is in flight, by client prefix.
@@ -173,7 +173,7 @@ impl Worker {
         now: Now,
         in_hand: &[InHand],
         out: &mut Vec<u8>,
-    ) -> Result<(), Wanted> {
+    ) -> Result<(), Box<Wanted>> {
         let question = Question::of(asked.request);
         let means = Means { patience: Patience::None, now, client: asked.path.client.ip(), in_hand };
         // With no patience the walk never waits, so one poll ends it.
