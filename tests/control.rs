@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use kakehashi::control::status::{RouteStatus, ServerStatus, UpstreamStatus, ZoneStatus};
 use kakehashi::control::{self, Running, Status, StatusDocument};
+use kakehashi::observe::registry::Format;
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -18,7 +19,7 @@ struct Fake {
 }
 
 impl Status for Fake {
-    fn metrics(&self) -> String {
+    fn metrics(&self, _: Format) -> String {
         self.scrapes.fetch_add(1, Ordering::Relaxed);
         "kakehashi_build_info{version=\"0.1.0\"} 1\n".repeat(1_000)
     }

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Response, StatusCode};
+use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use super::status::Status;
+use crate::observe::registry::Format;
 
 /// A response with a whole body.
 pub type Reply = Response<Full<Bytes>>;
@@ -16,6 +17,7 @@ pub type Reply = Response<Full<Bytes>>;
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const INDEX: &str = "Kakehashi, a hybrid DNS server\n\n\
     /metrics     for Prometheus\n\
@@ -29,7 +31,7 @@ pub enum Page {
     /// The list of pages.
     Index,
     /// Metrics.
-    Metrics,
+    Metrics(Format),
     /// Liveness.
     Health,
     /// Readiness.
@@ -50,7 +52,7 @@ impl Page {
         }
         match path {
             "/" => Page::Index,
-            "/metrics" => Page::Metrics,
+            "/metrics" => Page::Metrics(Format::Text),
             "/healthz" => Page::Health,
             "/readyz" => Page::Ready,
             "/api/status" => Page::Status,
@@ -58,16 +60,27 @@ impl Page {
         }
     }
 
+    /// The same in the format that the client would rather have, if there are several (RFC 9110 §12.5.1).
+    pub fn as_accepted(self, accept: &HeaderMap) -> Page {
+        match self {
+            Page::Metrics(_) => Page::Metrics(accepted(accept)),
+            page => page,
+        }
+    }
+
     /// Whether it takes work to make, so that requests for it have to take turns.
     pub fn is_costly(self) -> bool {
-        matches!(self, Page::Metrics | Page::Status)
+        matches!(self, Page::Metrics(_) | Page::Status)
     }
 
     /// Makes it.
     pub fn reply(self, status: &dyn Status) -> Reply {
         match self {
             Page::Index => reply(StatusCode::OK, TEXT, INDEX),
-            Page::Metrics => reply(StatusCode::OK, METRICS, status.metrics()),
+            Page::Metrics(Format::Text) => reply(StatusCode::OK, METRICS, status.metrics(Format::Text)),
+            Page::Metrics(Format::OpenMetrics) => {
+                reply(StatusCode::OK, OPENMETRICS, status.metrics(Format::OpenMetrics))
+            }
             Page::Health => reply(StatusCode::OK, TEXT, "ok\n"),
             Page::Ready => match status.ready() {
                 Ok(()) => reply(StatusCode::OK, TEXT, "ok\n"),
@@ -85,6 +98,34 @@ impl Page {
             }
         }
     }
+}
+
+/// OpenMetrics for whoever names it, in our version or in any, and wants nothing more than it.
+fn accepted(headers: &HeaderMap) -> Format {
+    let ranges: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let weight = |format: Format| {
+        let weights = ranges.iter().flat_map(|value| value.split(',')).filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let kind = parts.next()?;
+            let named = match format {
+                Format::Text => kind.eq_ignore_ascii_case("text/plain"),
+                Format::OpenMetrics => kind.eq_ignore_ascii_case("application/openmetrics-text"),
+            };
+            let parameter =
+                |part: &str| part.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let parameters: Vec<(String, String)> = parts.filter_map(parameter).collect();
+            let other_version =
+                |(name, value): &(String, String)| name == "version" && value.trim_matches('"') != "1.0.0";
+            if !named || (format == Format::OpenMetrics && parameters.iter().any(other_version)) {
+                return None;
+            }
+            let quality = parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case("q"));
+            quality.map_or(Some(1.0), |(_, value)| value.parse::<f32>().ok())
+        });
+        weights.fold(0.0, f32::max)
+    };
+    let wanted = weight(Format::OpenMetrics);
+    if wanted > 0.0 && wanted >= weight(Format::Text) { Format::OpenMetrics } else { Format::Text }
 }
 
 fn reply(code: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
@@ -109,8 +150,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn openmetrics_is_for_those_who_want_it_as_much_as_text() {
+        let openmetrics = [
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text",
+            "text/plain, Application/OpenMetrics-Text; version=\"1.0.0\"; q=1",
+        ];
+        let text = [
+            "",
+            "*/*",
+            "text/plain;version=0.0.4",
+            "application/openmetrics-text;version=0.0.1",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;q=0.2, text/plain;q=0.5",
+            "application/openmetrics-text;q=x",
+        ];
+        let format = |accept: &'static str| {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            Page::Metrics(Format::Text).as_accepted(&headers)
+        };
+        openmetrics
+            .iter()
+            .for_each(|accept| assert_eq!(format(accept), Page::Metrics(Format::OpenMetrics), "{accept}"));
+        text.iter().for_each(|accept| assert_eq!(format(accept), Page::Metrics(Format::Text), "{accept}"));
+    }
+
+    #[test]
     fn a_path_is_a_page_only_when_it_is_exactly_that() {
-        assert_eq!(Page::of(&Method::GET, "/metrics"), Page::Metrics);
+        assert_eq!(Page::of(&Method::GET, "/metrics"), Page::Metrics(Format::Text));
         assert_eq!(Page::of(&Method::HEAD, "/readyz"), Page::Ready);
         for path in ["/metrics/", "//metrics", "/METRICS", "/api", "", "*", "/../etc/passwd", "/%6detrics"] {
             assert_eq!(Page::of(&Method::GET, path), Page::NotFound, "{path}");

@@ -163,7 +163,7 @@ async fn linger(mut stream: TcpStream) {
 
 impl Desk {
     async fn reply(&self, request: &Request<Incoming>) -> Reply {
-        let page = Page::of(request.method(), request.uri().path());
+        let page = Page::of(request.method(), request.uri().path()).as_accepted(request.headers());
         if !page.is_costly() {
             return page.reply(self.status.as_ref());
         }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::observe::registry::Format;
+
 /// Who knows the answers.
 pub trait Status: Send + Sync {
-    /// The metrics in Prometheus's text format.
-    fn metrics(&self) -> String;
+    /// The metrics.
+    fn metrics(&self, format: Format) -> String;
     /// Whether queries can be answered; if not, why not, one reason a line.
     fn ready(&self) -> Result<(), Vec<String>>;
     /// The state of everything.

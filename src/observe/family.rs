@@ -3,16 +3,24 @@
 //! The crate's own counters are locked instructions and its vectors are hash maps behind a lock: right for most
 //! programs, too dear for a worker. Its data model and its text format are what is used.
 
+use std::collections::BTreeMap;
+
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Result, TextEncoder};
 
-use super::metrics::HistogramSum;
+use super::histogram::HistogramSum;
+use super::openmetrics;
+use super::slow::Example;
 
 /// A page of metrics in the making.
 #[derive(Default)]
 pub(super) struct Page {
     families: Vec<MetricFamily>,
+    exemplars: Exemplars,
 }
+
+/// Examples by family's name, by place of the histogram in it, by bucket.
+pub(super) type Exemplars = BTreeMap<(String, usize, usize), Example>;
 
 /// A family in the making.
 pub(super) struct Family<'p> {
@@ -51,6 +59,11 @@ impl Page {
     pub(super) fn text(&self) -> Result<String> {
         TextEncoder::new().encode_to_string(&self.families)
     }
+
+    /// OpenMetrics 1.0, with the examples.
+    pub(super) fn openmetrics(&self) -> String {
+        openmetrics::text(&self.families, &self.exemplars)
+    }
 }
 
 impl Family<'_> {
@@ -72,6 +85,12 @@ impl Family<'_> {
             metric.set_gauge(gauge);
         }
         self.family.mut_metric().push(metric);
+    }
+
+    /// An example for a bucket of the histogram that comes next.
+    pub(super) fn example(&mut self, bucket: usize, example: &Example) {
+        let place = (self.family.name().to_owned(), self.family.get_metric().len(), bucket);
+        self.page.exemplars.insert(place, example.clone());
     }
 
     /// One histogram; `unit` turns its whole numbers into the metric's base unit.

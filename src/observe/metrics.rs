@@ -4,22 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::query::{Directory, Event, Source};
-use crate::wire::{RType, rcode};
+use crate::wire::RType;
 
+use super::block::{self, Block, BlockSum, Outcome};
 use super::counter::Counter;
+use super::failures::{FailureSums, Failures};
+use super::histogram::{Histogram, HistogramSum, bucket_of};
+use super::slow::{self, Examples, Slow};
 use super::tally::Tally;
 
-/// The upper bounds of the latency histogram, in microseconds.
-pub const LATENCY: [u32; 15] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    2_000_000,
-];
+pub use super::block::{LATENCY, RCODES};
 
 /// The upper bounds of the answer size histogram, in octets.
 pub const SIZES: [u32; 9] = [64, 128, 256, 512, 1_232, 4_096, 16_384, 32_768, 65_535];
-
-/// The response codes counted by name; every other is counted as one.
-pub const RCODES: [u16; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, rcode::BADVERS, 23];
 
 /// The query types counted by name; every other is counted as one, since clients choose them.
 pub const QTYPES: [RType; 19] = [
@@ -66,23 +63,23 @@ pub struct Metrics {
 #[repr(align(128))]
 pub struct WorkerCounters {
     queries: [[Counter; 2]; 2],
-    responses: [Counter; RCODES.len() + 1],
-    latency: [Histogram<{ LATENCY.len() + 1 }>; SOURCES],
     sizes: Histogram<{ SIZES.len() + 1 }>,
     qtypes: [Counter; QTYPES.len() + 1],
-    routes: Tally,
-    networks: Tally,
+    failures: Failures,
+    slow: Slow,
+    routes: Tally<Counter>,
+    networks: Tally<Counter>,
+    route_blocks: Tally<Block>,
+    view_blocks: Tally<Block>,
 }
 
 /// Counters by position in the directory in force.
 pub struct Seats {
+    directory: Arc<Directory>,
     routes: Arc<[Counter]>,
     networks: Arc<[Counter]>,
-}
-
-struct Histogram<const BUCKETS: usize> {
-    buckets: [Counter; BUCKETS],
-    sum: Counter,
+    route_blocks: Arc<[Block]>,
+    view_blocks: Arc<[Block]>,
 }
 
 /// What all workers counted.
@@ -98,19 +95,18 @@ pub struct Sums {
     pub sizes: HistogramSum,
     /// Queries by [`QTYPES`], then all others.
     pub qtypes: [u64; QTYPES.len() + 1],
+    /// Responses that were no answers, and why.
+    pub failures: FailureSums,
+    /// The last slow queries.
+    pub slow: Examples,
     /// Queries by label of the route that answered.
     pub routes: HashMap<String, u64>,
     /// Queries by name of the client's network.
     pub networks: HashMap<String, u64>,
-}
-
-/// A histogram's counts, each bucket without those below it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistogramSum {
-    /// Counts.
-    pub buckets: Vec<u64>,
-    /// The sum of what was observed.
-    pub sum: u64,
+    /// What happened by route, for so many [routes](block::ROUTES), and for the others together.
+    pub by_route: HashMap<String, BlockSum>,
+    /// What happened by view, for so many [views](block::VIEWS), and for the others together.
+    pub by_view: HashMap<String, BlockSum>,
 }
 
 impl Metrics {
@@ -129,20 +125,28 @@ impl Metrics {
         for worker in &self.workers {
             worker.routes.prepare(directory);
             worker.networks.prepare(directory);
+            worker.route_blocks.prepare(directory);
+            worker.view_blocks.prepare(directory);
         }
     }
 
     /// Puts away what was counted by directories that are no longer in force. How much of it is still in use.
     pub fn tidy(&self) -> usize {
-        self.workers.iter().map(|worker| worker.routes.tidy() + worker.networks.tidy()).sum()
+        let tidy = |worker: &Arc<WorkerCounters>| {
+            let numbers = worker.routes.tidy() + worker.networks.tidy();
+            numbers + worker.route_blocks.tidy() + worker.view_blocks.tidy()
+        };
+        self.workers.iter().map(tidy).sum()
     }
 
     /// The sums of all workers now.
     pub fn sum(&self) -> Sums {
         let mut sums = Sums::default();
+        let mut all = BlockSum::default();
         for worker in &self.workers {
-            worker.add_to(&mut sums);
+            worker.add_to(&mut sums, &mut all);
         }
+        (sums.latency, sums.responses) = (all.latency, all.responses);
         sums
     }
 }
@@ -151,89 +155,79 @@ impl WorkerCounters {
     fn new() -> WorkerCounters {
         WorkerCounters {
             queries: Default::default(),
-            responses: Default::default(),
-            latency: Default::default(),
             sizes: Histogram::default(),
             qtypes: Default::default(),
+            failures: Failures::default(),
+            slow: Slow::default(),
             routes: Tally::new(|directory| directory.routes.iter().map(String::as_str).collect()),
             networks: Tally::new(|directory| directory.networks.iter().map(|n| n.name.as_str()).collect()),
+            route_blocks: Tally::new(block::routes),
+            view_blocks: Tally::new(block::views),
         }
     }
 
     /// Counters for the numbers of `directory`; those of the directory before must not be used any more.
     pub(super) fn seat(&self, directory: &Arc<Directory>) -> Seats {
-        Seats { routes: self.routes.seat(directory), networks: self.networks.seat(directory) }
+        Seats {
+            directory: Arc::clone(directory),
+            routes: self.routes.seat(directory),
+            networks: self.networks.seat(directory),
+            route_blocks: self.route_blocks.seat(directory),
+            view_blocks: self.view_blocks.seat(directory),
+        }
     }
 
-    /// Counts one event, all but what its directory numbers.
-    pub(super) fn count(&self, event: &Event<'_>) {
+    /// Counts one event.
+    pub(super) fn count(&self, event: &Event<'_>, seats: &Seats) {
+        let outcome = Outcome::of(event);
         let family = usize::from(event.path.client.is_ipv6());
         self.queries[event.path.transport as usize][family].add(1);
-        let code = RCODES.iter().position(|code| *code == event.rcode).unwrap_or(RCODES.len());
-        self.responses[code].add(1);
-        self.latency[event.source as usize].observe(&LATENCY, event.duration_micros);
-        self.sizes.observe(&SIZES, event.response.len() as u32);
+        let size = event.response.len() as u32;
+        self.sizes.raise(bucket_of(&SIZES, size), size);
         let qtype = QTYPE_SEAT.get(usize::from(event.qtype)).map_or(QTYPES.len(), |seat| usize::from(*seat));
         self.qtypes[qtype].add(1);
+        self.failures.count(event, outcome);
+        if outcome.bucket >= slow::FROM {
+            self.slow.note(event, outcome, &seats.directory);
+        }
+        seats.count(event, outcome);
     }
 
-    fn add_to(&self, sums: &mut Sums) {
+    fn add_to(&self, sums: &mut Sums, all: &mut BlockSum) {
         for (sums, counters) in sums.queries.iter_mut().zip(&self.queries) {
             add(sums, counters);
         }
-        add(&mut sums.responses, &self.responses);
-        for (sum, histogram) in sums.latency.iter_mut().zip(&self.latency) {
-            histogram.add_to(sum);
-        }
         self.sizes.add_to(&mut sums.sizes);
         add(&mut sums.qtypes, &self.qtypes);
-        self.routes.add_to(&mut sums.routes);
-        self.networks.add_to(&mut sums.networks);
+        self.failures.add_to(&mut sums.failures);
+        self.slow.add_to(&mut sums.slow);
+        self.routes.add_to(&mut sums.routes, &mut 0);
+        self.networks.add_to(&mut sums.networks, &mut 0);
+        self.route_blocks.add_to(&mut sums.by_route, &mut BlockSum::default());
+        // Every event is for one view or for none, so all views together are all there was.
+        self.view_blocks.add_to(&mut sums.by_view, all);
     }
 }
 
 impl Seats {
     /// Counts what the directory numbers of an event.
-    pub(super) fn count(&self, event: &Event<'_>) {
+    fn count(&self, event: &Event<'_>, outcome: Outcome) {
         for (seats, number) in [(&self.routes, event.route), (&self.networks, event.network)] {
             if let Some(seat) = number.and_then(|number| seats.get(number as usize)) {
                 seat.add(1);
             }
         }
-    }
-}
-
-impl<const BUCKETS: usize> Default for Histogram<BUCKETS> {
-    fn default() -> Self {
-        Histogram { buckets: std::array::from_fn(|_| Counter::default()), sum: Counter::default() }
-    }
-}
-
-impl<const BUCKETS: usize> Histogram<BUCKETS> {
-    fn observe(&self, bounds: &[u32], value: u32) {
-        // From the lowest: most answers are fast and small.
-        let bucket = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
-        self.buckets[bucket].add(1);
-        self.sum.add(u64::from(value));
-    }
-
-    fn add_to(&self, sum: &mut HistogramSum) {
-        sum.buckets.resize(BUCKETS, 0);
-        add(&mut sum.buckets, &self.buckets);
-        sum.sum += self.sum.get();
+        for (blocks, number) in [(&self.route_blocks, event.route), (&self.view_blocks, event.view)] {
+            if let Some(block) = block::block_of(blocks, number) {
+                block.count(outcome);
+            }
+        }
     }
 }
 
 fn add(sums: &mut [u64], counters: &[Counter]) {
     for (sum, counter) in sums.iter_mut().zip(counters) {
         *sum += counter.get();
-    }
-}
-
-impl HistogramSum {
-    /// How many were observed.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
     }
 }
 
@@ -266,12 +260,18 @@ mod tests {
         }
     }
 
+    fn directory(routes: &[&str], views: &[&str]) -> Arc<Directory> {
+        let owned = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect();
+        Arc::new(Directory { routes: owned(routes), views: owned(views), ..Directory::default() })
+    }
+
     #[test]
     fn each_event_is_counted_once_in_every_family() {
         let metrics = Metrics::new(2);
         for (nth, worker) in metrics.workers().enumerate() {
-            worker.count(&event(28, 3, 50));
-            worker.count(&event(65_280, 4_000, 51 + 2_000_000 * nth as u32));
+            let seats = worker.seat(&Arc::default());
+            worker.count(&event(28, 3, 50), &seats);
+            worker.count(&event(65_280, 4_000, 51 + 2_000_000 * nth as u32), &seats);
         }
         let sums = metrics.sum();
         assert_eq!(sums.queries, [[0, 0], [0, 4]]);
@@ -281,6 +281,7 @@ mod tests {
         assert_eq!((latency.buckets[0], latency.buckets[1], latency.buckets[15]), (2, 1, 1));
         assert_eq!((latency.count(), latency.sum), (4, 2_000_202));
         assert_eq!((sums.sizes.buckets[0], sums.sizes.sum), (4, 256));
+        assert_eq!(sums.failures.iter().collect::<Vec<_>>(), [(RCODES.len(), "none", 2)]);
     }
 
     #[test]
@@ -290,11 +291,54 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_the_directory_does_not_have_is_counted_nowhere() {
+    fn what_no_route_answered_and_what_is_beyond_the_bound_is_counted_together() {
         let metrics = Metrics::new(1);
-        let directory = Directory { routes: vec!["only".to_owned()], ..Directory::default() };
-        let seats = metrics.workers().next().unwrap().seat(&Arc::new(directory));
-        seats.count(&event(1, 0, 1));
-        assert_eq!(metrics.sum().routes, HashMap::from([("only".to_owned(), 0)]));
+        let worker = metrics.workers().next().unwrap();
+        let labels: Vec<String> = (0..1_000).map(|number| format!("route{number}")).collect();
+        let many = Directory { routes: labels, views: vec!["vpc".to_owned()], ..Directory::default() };
+        let seats = worker.seat(&Arc::new(many));
+        let last = block::ROUTES as u32 - 1;
+        for (route, view) in [(Some(0), Some(0)), (Some(last), None), (Some(last + 1), None), (None, None)] {
+            worker.count(&Event { route, view, ..event(1, 0, 1) }, &seats);
+        }
+        let sums = metrics.sum();
+        assert_eq!(sums.by_route.len(), block::ROUTES + 2);
+        let count = |label: &str| sums.by_route[label].count();
+        assert_eq!(
+            ["route0", &format!("route{last}"), "other", "none", "route1"].map(count),
+            [1, 1, 1, 1, 0]
+        );
+        assert_eq!((sums.by_view["vpc"].count(), sums.by_view["none"].count()), (1, 3));
+        assert_eq!((sums.routes.len(), sums.routes[&format!("route{}", last + 1)]), (1_000, 1));
+    }
+
+    #[test]
+    fn totals_do_not_fall_when_a_view_leaves_the_configuration() {
+        let metrics = Metrics::new(1);
+        let worker = metrics.workers().next().unwrap();
+        let seats = worker.seat(&directory(&["a"], &["vpc"]));
+        worker.count(&Event { view: Some(0), ..event(1, 0, 1) }, &seats);
+        let after = directory(&["a"], &["onprem"]);
+        metrics.prepare(&after);
+        assert_eq!(metrics.sum().responses[0], 1);
+        drop(seats);
+        let seats = worker.seat(&after);
+        assert_eq!(metrics.tidy(), 0);
+        worker.count(&Event { view: Some(0), ..event(1, 0, 1) }, &seats);
+        let sums = metrics.sum();
+        assert_eq!(
+            (sums.responses[0], sums.by_view.get("vpc"), sums.by_view["onprem"].count()),
+            (2, None, 1)
+        );
+    }
+
+    #[test]
+    fn a_number_that_the_directory_does_not_have_is_counted_at_no_name() {
+        let metrics = Metrics::new(1);
+        let worker = metrics.workers().next().unwrap();
+        worker.count(&event(1, 0, 1), &worker.seat(&directory(&["only"], &[])));
+        let sums = metrics.sum();
+        assert_eq!(sums.routes, HashMap::from([("only".to_owned(), 0)]));
+        assert_eq!((sums.by_route["only"].count(), sums.by_route["other"].count()), (0, 1));
     }
 }

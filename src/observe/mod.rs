@@ -5,14 +5,19 @@
 //! are summed when somebody asks ([`metrics`]). What other rooms know about themselves comes in as plain values
 //! ([`readings`]) and leaves, with the sums, as one page ([`registry`]).
 
+pub mod block;
 pub mod counter;
+pub mod failures;
 pub mod family;
+pub mod histogram;
 pub mod log;
 pub mod metrics;
+pub mod openmetrics;
 pub mod process;
 pub mod readings;
 pub mod recorder;
 pub mod registry;
+pub mod slow;
 pub mod tally;
 
 pub use log::{LogControl, QueryLog};

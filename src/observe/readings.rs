@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use super::histogram::HistogramSum;
+
 /// Everything that is not counted here.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Readings {
@@ -40,6 +42,8 @@ pub struct CacheReading {
     pub entries: u64,
     /// Octets now.
     pub bytes: u64,
+    /// Octets at most.
+    pub capacity: u64,
 }
 
 /// One server of an upstream group.
@@ -55,8 +59,18 @@ pub struct UpstreamReading {
     pub queries: u64,
     /// Queries without a usable answer, by reason: a small set of words, `timeout`, `servfail` …
     pub failures: BTreeMap<&'static str, u64>,
+    /// Responses, by response code.
+    pub responses: BTreeMap<&'static str, u64>,
     /// Its smoothed time to answer, once known.
     pub latency: Option<Duration>,
+    /// Its times to answer.
+    pub times: TimesReading,
+    /// How often it went down.
+    pub falls: u64,
+    /// Health checks sent.
+    pub probes: u64,
+    /// When it last went down or came back.
+    pub changed: Option<SystemTime>,
     /// Truncated answers that were asked for again over TCP.
     pub tcp_fallbacks: u64,
     /// Queries that were sent again as it changes the case of names.
@@ -67,6 +81,15 @@ pub struct UpstreamReading {
     pub ignored_datagrams: u64,
 }
 
+/// Times in buckets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TimesReading {
+    /// The upper bounds of all buckets but the last, in microseconds.
+    pub bounds: &'static [u32],
+    /// Counts, each bucket without those below it, and the sum in microseconds.
+    pub counts: HistogramSum,
+}
+
 /// One upstream group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupReading {
@@ -74,10 +97,18 @@ pub struct GroupReading {
     pub upstream: String,
     /// Questions that wait for it.
     pub in_flight: u64,
+    /// How many may.
+    pub max_in_flight: u64,
+    /// How many queries a second it may be sent; shared by all that draw on one limit.
+    pub max_rate: Option<u64>,
+    /// What became of the questions to it.
+    pub outcomes: BTreeMap<&'static str, u64>,
     /// Queries that its budget did not allow, by what was lacking: `rate`, `in-flight`, `domain-share`.
     pub withheld: BTreeMap<&'static str, u64>,
     /// Forwarding loops that were found.
     pub loops: u64,
+    /// Domains that it is not asked for now.
+    pub quarantined: u64,
 }
 
 /// One zone.
@@ -98,6 +129,8 @@ pub struct ReloadReading {
     pub succeeded: u64,
     /// Those that left the old configuration in force.
     pub failed: u64,
+    /// Whether the last one failed, so that what is in force is not what is written.
+    pub last_failed: bool,
     /// When the configuration in force was loaded.
     pub last_success: Option<SystemTime>,
 }
@@ -114,16 +147,26 @@ pub struct LogReading {
 }
 
 /// What is going on now, and what was too much.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadReading {
     /// Open TCP connections.
     pub tcp_connections: u64,
+    /// How many may be.
+    pub max_tcp_connections: u64,
     /// Queries that wait for their source.
     pub in_flight: u64,
+    /// How many may, of all workers.
+    pub max_in_flight: u64,
     /// Queries refused as too many were waiting.
     pub overload_refused: u64,
     /// Messages that got no reply.
     pub silent_drops: u64,
+    /// Datagrams that can be no query.
+    pub unusable_datagrams: u64,
+    /// System calls on sockets that failed, by what they were for.
+    pub socket_errors: BTreeMap<&'static str, u64>,
+    /// Tasks that a bug of ours ended.
+    pub panics: u64,
 }
 
 /// What clients were denied, and how their connections ended.

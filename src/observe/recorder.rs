@@ -25,8 +25,7 @@ impl Recorder {
 
     /// Counts an event and lays it ready for the log. [`flush`](Self::flush) hands it over.
     pub fn record(&mut self, event: &Event<'_>) {
-        self.counters.count(event);
-        self.seats.count(event);
+        self.counters.count(event, &self.seats);
         self.lane.record(event);
     }
 

@@ -5,6 +5,7 @@
 //! seats, however many there are; what was counted in seatings that are gone is kept by label.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::query::Directory;
@@ -14,23 +15,46 @@ use super::counter::Counter;
 /// Which list of the directory is counted.
 pub(super) type Labels = fn(&Directory) -> Vec<&str>;
 
+/// What is counted at one position: a number, or a block of them.
+pub(super) trait Cell: Default {
+    /// What several of them add up to.
+    type Sum: Default + for<'a> AddAssign<&'a Self::Sum>;
+
+    /// What was counted here; nothing if nothing was.
+    fn read(&self) -> Option<Self::Sum>;
+}
+
+impl Cell for Counter {
+    type Sum = u64;
+
+    fn read(&self) -> Option<u64> {
+        Some(self.get()).filter(|count| *count > 0)
+    }
+}
+
 /// One worker's counts of one list.
-pub(super) struct Tally {
+pub(super) struct Tally<C: Cell> {
     labels: Labels,
     /// What was counted in seatings that are gone. Locked before the seatings, and never by a worker.
-    past: Mutex<HashMap<String, u64>>,
+    past: Mutex<Past<C::Sum>>,
     /// Of the last one, the labels are shown. Locked only as long as it takes to look: a worker may wait.
-    seatings: Mutex<Vec<Seating>>,
+    seatings: Mutex<Vec<Seating<C>>>,
 }
 
-#[derive(Clone)]
-struct Seating {
+#[derive(Default)]
+struct Past<S> {
+    labels: HashMap<String, S>,
+    /// Of labels that have left the configuration, together: a total must not fall when they do.
+    gone: S,
+}
+
+struct Seating<C> {
     directory: Arc<Directory>,
-    seats: Arc<[Counter]>,
+    seats: Arc<[C]>,
 }
 
-impl Tally {
-    pub(super) fn new(labels: Labels) -> Tally {
+impl<C: Cell> Tally<C> {
+    pub(super) fn new(labels: Labels) -> Tally<C> {
         Tally { labels, past: Mutex::default(), seatings: Mutex::default() }
     }
 
@@ -41,7 +65,7 @@ impl Tally {
     }
 
     /// Counters for the positions of `directory`. Those given before must not be raised any more.
-    pub(super) fn seat(&self, directory: &Arc<Directory>) -> Arc<[Counter]> {
+    pub(super) fn seat(&self, directory: &Arc<Directory>) -> Arc<[C]> {
         let mut seatings = lock(&self.seatings);
         let prepared = seatings.iter().position(|seating| Arc::ptr_eq(&seating.directory, directory));
         // What nobody prepared is made here: at the start, or when reloads overtake the worker.
@@ -58,7 +82,7 @@ impl Tally {
             let mut seatings = lock(&self.seatings);
             let Some(last) = seatings.pop() else { return 0 };
             // A look from outside would hold `past`, so a second hand is the worker's.
-            let left: Vec<Seating> =
+            let left: Vec<Seating<C>> =
                 seatings.extract_if(.., |seating| Arc::get_mut(&mut seating.seats).is_some()).collect();
             let before = seatings.len();
             seatings.push(last.clone());
@@ -66,49 +90,63 @@ impl Tally {
         };
         for seating in &left {
             for (label, count) in seating.counted(self.labels) {
-                match past.get_mut(label) {
-                    Some(sum) => *sum += count,
-                    None => drop(past.insert(label.to_owned(), count)),
+                match past.labels.get_mut(label) {
+                    Some(sum) => *sum += &count,
+                    None => drop(past.labels.insert(label.to_owned(), count)),
                 }
             }
         }
-        if !left.is_empty() && !past.is_empty() {
+        if !left.is_empty() && !past.labels.is_empty() {
             // A label that left the configuration leaves the metrics: their number stays bounded by the configuration.
             let labels: HashSet<&str> = (self.labels)(&last.directory).into_iter().collect();
-            past.retain(|label, _| labels.contains(&label[..]));
+            let Past { labels: counts, gone } = &mut *past;
+            for (_, count) in counts.extract_if(|label, _| !labels.contains(&label[..])) {
+                *gone += &count;
+            }
         }
         before
     }
 
-    /// Adds its counts, by label, to those of other workers.
-    pub(super) fn add_to(&self, total: &mut HashMap<String, u64>) {
+    /// Adds its counts to those of other workers: by label, and all of them.
+    pub(super) fn add_to(&self, by_label: &mut HashMap<String, C::Sum>, all: &mut C::Sum) {
         let past = lock(&self.past);
         let seatings = lock(&self.seatings).clone();
         let Some(last) = seatings.last() else { return };
         for label in (self.labels)(&last.directory) {
-            if !total.contains_key(label) {
-                total.insert(label.to_owned(), 0);
+            if !by_label.contains_key(label) {
+                by_label.insert(label.to_owned(), C::Sum::default());
             }
         }
-        let now = seatings.iter().flat_map(|seating| seating.counted(self.labels));
-        for (label, count) in now.chain(past.iter().map(|(label, sum)| (&label[..], *sum))) {
-            if let Some(total) = total.get_mut(label) {
-                *total += count;
+        let mut add = |label: &str, count: &C::Sum| {
+            *all += count;
+            if let Some(sum) = by_label.get_mut(label) {
+                *sum += count;
             }
+        };
+        for (label, count) in seatings.iter().flat_map(|seating| seating.counted(self.labels)) {
+            add(label, &count);
         }
+        past.labels.iter().for_each(|(label, count)| add(label, count));
+        *all += &past.gone;
     }
 
-    fn seating(&self, directory: &Arc<Directory>) -> Seating {
-        let seats = (self.labels)(directory).iter().map(|_| Counter::default()).collect();
+    fn seating(&self, directory: &Arc<Directory>) -> Seating<C> {
+        let seats = (self.labels)(directory).iter().map(|_| C::default()).collect();
         Seating { directory: Arc::clone(directory), seats }
     }
 }
 
-impl Seating {
+impl<C: Cell> Seating<C> {
     /// What was counted here, where anything was.
-    fn counted(&self, labels: Labels) -> impl Iterator<Item = (&str, u64)> {
-        let counts = self.seats.iter().map(Counter::get);
-        labels(&self.directory).into_iter().zip(counts).filter(|(_, count)| *count > 0)
+    fn counted(&self, labels: Labels) -> impl Iterator<Item = (&str, C::Sum)> {
+        let counts = self.seats.iter().map(C::read);
+        labels(&self.directory).into_iter().zip(counts).filter_map(|(label, count)| Some((label, count?)))
+    }
+}
+
+impl<C> Clone for Seating<C> {
+    fn clone(&self) -> Seating<C> {
+        Seating { directory: Arc::clone(&self.directory), seats: Arc::clone(&self.seats) }
     }
 }
 
@@ -129,12 +167,30 @@ mod tests {
         directory.routes.iter().map(String::as_str).collect()
     }
 
-    fn total(tally: &Tally) -> Vec<(String, u64)> {
+    fn total(tally: &Tally<Counter>) -> Vec<(String, u64)> {
         let mut total = HashMap::new();
-        tally.add_to(&mut total);
+        tally.add_to(&mut total, &mut 0);
         let mut total: Vec<_> = total.into_iter().collect();
         total.sort();
         total
+    }
+
+    fn all(tally: &Tally<Counter>) -> u64 {
+        let mut all = 0;
+        tally.add_to(&mut HashMap::new(), &mut all);
+        all
+    }
+
+    #[test]
+    fn the_total_keeps_what_labels_counted_that_are_gone() {
+        let tally = Tally::new(routes);
+        let (first, second) = (directory(&["a", "b"]), directory(&["b"]));
+        tally.seat(&first)[0].add(3);
+        tally.prepare(&second);
+        assert_eq!(all(&tally), 3);
+        tally.seat(&second)[0].add(4);
+        assert_eq!(tally.tidy(), 0);
+        assert_eq!((all(&tally), total(&tally)), (7, vec![("b".to_owned(), 4)]));
     }
 
     #[test]

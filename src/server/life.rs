@@ -148,6 +148,7 @@ impl Server {
             origin: origin.clone(),
             started,
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
+            limits: limits(&config, workers, descriptors),
         };
         // First, so that whoever asks is told that it is not ready yet.
         let control = match config.listen.http {
@@ -285,6 +286,12 @@ fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenC
         max_in_flight: listen.max_in_flight,
         stop_within: STOP_WITHIN,
     }
+}
+
+/// Queries that may wait, and TCP connections that may be open, of all workers.
+fn limits(config: &Config, workers: usize, descriptors: usize) -> (u64, u64) {
+    let listen = listen_config(config, workers, descriptors);
+    ((listen.max_in_flight * workers) as u64, listen.tcp_clients as u64)
 }
 
 pub(super) fn log_target(config: &Config) -> Target {

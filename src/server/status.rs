@@ -15,10 +15,12 @@ use crate::control::status::{
 use crate::health::State;
 use crate::listen::stats::Closed;
 use crate::listen::{Stats, clock};
+use crate::observe::histogram::HistogramSum;
 use crate::observe::readings::{
-    CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, UpstreamReading, ZoneReading,
+    CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading, UpstreamReading,
+    ZoneReading,
 };
-use crate::observe::registry::Exposition;
+use crate::observe::registry::{Exposition, Format};
 use crate::observe::{LogControl, Metrics, Readings, process};
 use crate::pipeline::{Shared, Snapshot};
 use crate::route::{Target, Visible};
@@ -47,10 +49,12 @@ pub(super) struct Show {
     pub started: SystemTime,
     /// Bytes that the response cache and all answer caches together may hold.
     pub capacities: (u64, u64),
+    /// Queries that may wait, and TCP connections that may be open, of all workers.
+    pub limits: (u64, u64),
 }
 
 impl Status for Show {
-    fn metrics(&self) -> String {
+    fn metrics(&self, format: Format) -> String {
         let snapshot = self.shared.snapshot();
         Exposition {
             sums: &self.metrics.sum(),
@@ -60,7 +64,7 @@ impl Status for Show {
             started: self.started,
             version: env!("CARGO_PKG_VERSION"),
         }
-        .text()
+        .write(format)
     }
 
     fn ready(&self) -> Result<(), Vec<String>> {
@@ -143,26 +147,38 @@ impl Show {
     fn readings(&self, snapshot: &Snapshot) -> Readings {
         let sum = |field: fn(&Stats) -> u64| self.standing.workers().iter().map(|stats| field(stats)).sum();
         let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let groups: Vec<_> = snapshot.groups.iter().map(|group| group.status(clock::now())).collect();
+        let groups: Vec<_> =
+            snapshot.groups.iter().map(|group| (group.status(clock::now()), group)).collect();
+        let (response_capacity, answer_capacity) = self.capacities;
         Readings {
-            answer_cache: reading(self.answer_counts()),
-            response_cache: reading(self.shared.responses.counts()),
-            upstreams: groups.iter().cloned().flat_map(readings).collect(),
-            groups: groups.into_iter().map(group_reading).collect(),
+            answer_cache: reading(self.answer_counts(), answer_capacity),
+            response_cache: reading(self.shared.responses.counts(), response_capacity),
+            upstreams: groups.iter().flat_map(|(status, _)| readings(status)).collect(),
+            groups: groups.iter().map(|(status, group)| group_reading(status, group.spec())).collect(),
             zones: own_zones(snapshot)
                 .map(|(label, zone)| ZoneReading { zone: label, serial: zone.serial, records: zone.records })
                 .collect(),
             reloads: ReloadReading {
                 succeeded: reloads.succeeded,
                 failed: reloads.failed,
+                last_failed: reloads.last.is_some_and(|(_, outcome)| outcome.is_err()),
                 last_success: reloads.last_success,
             },
             log: self.log.reading(),
             load: LoadReading {
                 tcp_connections: sum(|stats| stats.tcp_open.get()),
+                max_tcp_connections: self.limits.1,
                 in_flight: sum(|stats| stats.in_flight.get()),
+                max_in_flight: self.limits.0,
                 overload_refused: sum(|stats| stats.overloaded.get()),
                 silent_drops: sum(|stats| stats.silent.get()),
+                unusable_datagrams: sum(|stats| stats.unusable.get()),
+                socket_errors: BTreeMap::from([
+                    ("accept", sum(|stats| stats.accept_errors.get())),
+                    ("receive", sum(|stats| stats.receive_errors.get())),
+                    ("send", sum(|stats| stats.send_errors.get() + stats.send_stuck.get())),
+                ]),
+                panics: sum(|stats| stats.panics.get()),
             },
             clients: self.clients(snapshot),
         }
@@ -186,32 +202,69 @@ fn limited(snapshot: &Snapshot) -> impl Iterator<Item = ((&'static str, &'static
     snapshot.policy.state.counts().map(|(measure, count)| (measure.text(), count))
 }
 
-fn reading(counts: Counts) -> CacheReading {
+fn reading(counts: Counts, capacity: u64) -> CacheReading {
     let Counts { hits, misses, evictions, entries, bytes } = counts;
-    CacheReading { hits, misses, evictions, entries, bytes }
+    CacheReading { hits, misses, evictions, entries, bytes, capacity }
 }
 
-fn group_reading(group: upstream::GroupStatus) -> GroupReading {
-    let upstream::status::GroupTally { over_rate, over_in_flight, over_share, .. } = group.queries;
+fn group_reading(group: &upstream::GroupStatus, spec: &upstream::Spec) -> GroupReading {
+    let upstream::status::GroupTally {
+        answered,
+        timeouts,
+        unreachable,
+        failed,
+        not_asked,
+        over_rate,
+        over_in_flight,
+        over_share,
+    } = group.queries;
+    let now = clock::now().monotonic;
     GroupReading {
-        upstream: group.name,
+        upstream: group.name.clone(),
         in_flight: group.in_flight.into(),
+        max_in_flight: spec.max_in_flight.into(),
+        max_rate: spec.rate.as_ref().map(|rate| rate.limit().into()),
+        outcomes: BTreeMap::from([
+            ("answered", answered),
+            ("timeout", timeouts),
+            ("unreachable", unreachable),
+            ("failed", failed),
+            ("not-asked", not_asked),
+        ]),
+        quarantined: group.quarantined.iter().filter(|one| one.until > now).count() as u64,
         withheld: [("rate", over_rate), ("in-flight", over_in_flight), ("domain-share", over_share)].into(),
         loops: group.loops,
     }
 }
 
-fn readings(group: upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {
-    let name = group.name;
-    group.servers.into_iter().map(move |server| {
+fn readings(group: &upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {
+    group.servers.iter().map(|server| {
         let tally = &server.counts.tally;
+        let changed = server.health.changed_unix_micros;
         UpstreamReading {
-            upstream: name.clone(),
+            upstream: group.name.clone(),
             server: server.address,
             up: server.health.state != State::Down,
             queries: tally.queries + server.health.probes,
-            failures: failures(&server),
+            failures: failures(server),
+            responses: BTreeMap::from([
+                ("NOERROR", tally.noerror),
+                ("NXDOMAIN", tally.nxdomain),
+                ("SERVFAIL", tally.servfail),
+                ("REFUSED", tally.refused),
+                ("OTHER", tally.other_rcode),
+            ]),
             latency: server.health.latency,
+            times: TimesReading {
+                bounds: &upstream::status::BOUNDS_MICROS,
+                counts: HistogramSum {
+                    buckets: server.counts.latency_buckets.to_vec(),
+                    sum: server.counts.latency_sum_micros,
+                },
+            },
+            falls: server.health.falls,
+            probes: server.health.probes,
+            changed: (changed > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_micros(changed)),
             tcp_fallbacks: tally.tcp_fallbacks,
             case_fallbacks: tally.case_fallbacks,
             plain_fallbacks: tally.plain_fallbacks,
