@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_total_keeps_what_labels_counted_that_are_gone() {
-        let tally = Tally::new(routes);
+        let tally = Tally::<Counter>::new(routes);
         let (first, second) = (directory(&["a", "b"]), directory(&["b"]));
         tally.seat(&first)[0].add(3);
         tally.prepare(&second);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_label_keeps_its_count_over_a_reload_wherever_it_moves() {
-        let tally = Tally::new(routes);
+        let tally = Tally::<Counter>::new(routes);
         let seats = tally.seat(&directory(&["a", "b", "c"]));
         seats[0].add(1);
         seats[1].add(2);
@@ -209,7 +209,7 @@ mod tests {
     }
     #[test]
     fn what_is_left_is_put_away_and_goes_on_counting_where_its_label_is_still_there() {
-        let tally = Tally::new(routes);
+        let tally = Tally::<Counter>::new(routes);
         let (first, second) = (directory(&["a", "b"]), directory(&["b"]));
         let before = tally.seat(&first);
         tally.prepare(&second);
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_reloads_overtook_counts_all_the_same() {
-        let tally = Tally::new(routes);
+        let tally = Tally::<Counter>::new(routes);
         let (late, newest) = (directory(&["a"]), directory(&["a"]));
         for prepared in [&late, &newest] {
             tally.prepare(prepared);
