@@ -13,6 +13,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::count::Counts;
+use super::forget::Forget;
 pub use super::key::Key;
 use super::remains::Remains;
 use crate::wire::patch::{self, Turn};
@@ -220,6 +221,18 @@ impl AnswerCache {
         self.index.clear();
         self.free.clear();
         (self.hand, self.bytes) = (0, 0);
+    }
+
+    /// Forgets the answers that an order covers, and says how many they were.
+    pub fn forget(&mut self, order: &Forget) -> u64 {
+        let covered = |entry: &Option<Entry>| {
+            entry
+                .as_ref()
+                .is_some_and(|entry| order.covers_answer(&entry.bytes[..usize::from(entry.key_length)]))
+        };
+        let found: Vec<usize> = (0..self.entries.len()).filter(|at| covered(&self.entries[*at])).collect();
+        found.iter().for_each(|at| self.remove(*at));
+        found.len() as u64
     }
 
     /// Frees a bit of what was forgotten: once a batch.

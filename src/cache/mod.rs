@@ -3,11 +3,13 @@
 //! [`answer`]: what bytes go to this view for this question? One per worker, unsynchronised, small.
 //! [`response`]: what did this route's source say? Shared, bounded by bytes, expiry per entry.
 //! [`flight`]: who is asking that already?
+//! [`forget`]: which of all this is to go, because an operator knows better.
 
 pub mod answer;
 pub mod cached;
 pub mod count;
 pub mod flight;
+pub mod forget;
 mod key;
 mod remains;
 pub mod response;
@@ -18,4 +20,5 @@ pub use answer::AnswerCache;
 pub use cached::Cached;
 pub use count::{Counts, PublishedCounts};
 pub use flight::{Flight, Flights, Held};
+pub use forget::{Extent, Forget, In};
 pub use response::{ResponseCache, ResponseKey};

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use super::cached::{self, Cached};
 use super::count::Counts;
+use super::forget::Forget;
 use super::store::Store;
 use crate::wire::name::MAX_NAME;
 use crate::wire::{NameRef, RType};
@@ -31,7 +32,7 @@ pub struct ResponseKey {
 }
 
 /// Where a key's name begins.
-const KEY_NAME: usize = 16 + 1 + 2;
+pub(super) const KEY_NAME: usize = 16 + 1 + 2;
 
 /// Nobody outside knows it, so nobody can choose names that collide.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
@@ -70,6 +71,11 @@ impl ResponseKey {
     }
 
     /// Its hash, for tables that keep it.
+    #[cfg(test)]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn hash_of(&self) -> u64 {
         self.hash
     }
@@ -199,6 +205,15 @@ impl ResponseCache {
             return None;
         }
         self.failures.get(key).filter(|cached| cached.is_fresh(now)).map(|cached| (*cached).clone())
+    }
+
+    /// Forgets the answers and failures that an order covers, and says how many they were.
+    pub fn forget(&self, order: &Forget) -> u64 {
+        let covered = |key: &[u8]| order.covers_response(key);
+        let failures: Vec<Arc<ResponseKey>> =
+            self.failures.iter().map(|(key, _)| key).filter(|key| covered(&key.bytes)).collect();
+        failures.iter().for_each(|key| self.failures.invalidate(&**key));
+        failures.len() as u64 + self.answers.forget(covered)
     }
 
     /// Shows every answer to `see`, as key and value are written out.

@@ -108,6 +108,25 @@ impl Store {
         }
     }
 
+    /// Takes out the entries whose key is `covered`, and says how many. A shard is never held for more than a chunk: workers
+    /// wait for it.
+    pub(super) fn forget(&self, covered: impl Fn(&[u8]) -> bool) -> u64 {
+        let mut gone = 0;
+        for shard in &self.shards {
+            let (mut number, chunks) = {
+                let shard = lock(shard);
+                (shard.first, shard.capacity / shard.chunk_size + 2)
+            };
+            // What is moved to the end meanwhile is met there; the bound is for chunks that come faster than we go.
+            for _ in 0..2 * chunks {
+                let Some(found) = lock(shard).forget(number, &covered) else { break };
+                gone += found;
+                number = number.wrapping_add(1) & (u32::MAX >> OFFSET_BITS);
+            }
+        }
+        gone
+    }
+
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         // The index takes its bits from the upper half.
         lock(&self.shards[hash as usize % SHARDS])
@@ -214,6 +233,30 @@ impl Shard {
         (chunk, evicted)
     }
 
+    /// Takes what is covered out of the chunk of this number; `None`: it is behind the last.
+    fn forget(&mut self, number: u32, covered: &impl Fn(&[u8]) -> bool) -> Option<u64> {
+        let mask = u32::MAX >> OFFSET_BITS;
+        let nth = (number.wrapping_sub(self.first) & mask) as usize;
+        if nth > mask as usize / 2 {
+            // It was given up meanwhile.
+            return Some(0);
+        }
+        let chunk = self.chunks.get(nth)?;
+        let (mut at, mut gone) = (0, 0);
+        while let Some((entry, end)) = read(chunk, at) {
+            let place = number << OFFSET_BITS | (at / ALIGN) as u32;
+            if covered(entry.key) {
+                let hash = Slot { tag: entry.tag, place }.hash();
+                if let Ok(slot) = self.index.find_entry(hash, |slot| slot.place == place) {
+                    slot.remove();
+                    gone += 1;
+                }
+            }
+            at = end;
+        }
+        Some(gone)
+    }
+
     /// Writes at the end what is kept of the oldest chunk. It has to be used again to be kept once more.
     fn take_back(&mut self, kept: &[u8]) {
         let mut at = 0;
@@ -274,78 +317,4 @@ fn read(chunk: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::HashMap;
-    use std::hash::BuildHasher;
-
-    use foldhash::quality::FixedState;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn put(store: &Store, key: &[u8], value: &[u8]) {
-        store.put(FixedState::default().hash_one(key), key, &[value]);
-    }
-
-    fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
-        store.get(FixedState::default().hash_one(key), key, <[u8]>::to_vec)
-    }
-
-    #[test]
-    fn what_is_used_outlives_a_flood_and_the_size_is_kept() {
-        let store = Store::new(1 << 20);
-        put(&store, b"hot", b"value");
-        for n in 0..200_000_u32 {
-            put(&store, &n.to_be_bytes(), &[7; 100]);
-            assert_eq!(get(&store, b"hot").as_deref(), Some(&b"value"[..]));
-        }
-        let (entries, bytes, evictions) = store.counts();
-        assert!(bytes <= 1 << 20 && bytes > 900_000, "{bytes}");
-        assert!(entries > 5_000 && entries + evictions == 200_001, "{entries} {evictions}");
-    }
-
-    #[test]
-    fn when_all_is_used_the_oldest_goes_all_the_same() {
-        let store = Store::new(1 << 18);
-        for n in 0..20_000_u32 {
-            put(&store, &n.to_be_bytes(), &[7; 200]);
-            assert!(get(&store, &n.to_be_bytes()).is_some());
-        }
-        assert!(store.counts().1 <= 1 << 18);
-    }
-
-    #[test]
-    fn what_is_too_large_is_not_kept_and_pushes_nothing_out() {
-        let store = Store::new(64 << 20);
-        put(&store, b"small", b"value");
-        put(&store, b"large", &vec![0; CHUNK / 2]);
-        assert!(get(&store, b"large").is_none() && get(&store, b"small").is_some());
-    }
-
-    proptest! {
-        #[test]
-        fn it_gives_back_what_was_put_last_or_nothing(
-            puts in prop::collection::vec((0..600_u16, 0..900_usize), 1..4_000)
-        ) {
-            let store = Store::new(1 << 18);
-            let mut last = HashMap::new();
-            for (nth, (key, length)) in puts.into_iter().enumerate() {
-                let value = [&nth.to_be_bytes()[..], &vec![key as u8; length]].concat();
-                put(&store, &key.to_be_bytes(), &value);
-                last.insert(key, value);
-                let asked = (nth as u16).wrapping_mul(31) % 600;
-                if let Some(found) = get(&store, &asked.to_be_bytes()) {
-                    prop_assert_eq!(Some(&found), last.get(&asked));
-                }
-            }
-            let mut seen = 0;
-            store.for_each(|key, value| {
-                let key = u16::from_be_bytes(key.try_into().unwrap());
-                assert_eq!(Some(value), last.get(&key).map(Vec::as_slice));
-                seen += 1;
-            });
-            prop_assert_eq!(seen, store.counts().0);
-        }
-    }
-}
+mod tests;

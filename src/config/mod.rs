@@ -6,6 +6,7 @@
 //!
 //! Reads files; opens no socket, asks no clock, keeps nothing.
 
+mod control;
 pub mod diagnostic;
 mod domain;
 mod lint;
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use control::{Apply, Control, ControlSocket};
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
     Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,

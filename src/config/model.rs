@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::control::{Apply, Control};
 use super::place::{Place, Source};
 
 /// Everything that the operator decided.
@@ -24,6 +25,10 @@ pub struct Config {
     pub clients: Clients,
     /// Where the query log goes.
     pub query_log: QueryLog,
+    /// Where commands are taken.
+    pub control: Control,
+    /// When an applied configuration is taken back before anybody says so.
+    pub apply: Apply,
     /// Who answers the names of RFC 6303 and RFC 6761.
     pub special_use_names: SpecialUse,
     /// The inventory of clients, in file order.

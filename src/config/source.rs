@@ -12,8 +12,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    CacheSpec, ClientsSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec,
-    UpstreamSpec, ZoneSpec,
+    ApplySpec, CacheSpec, ClientsSpec, ControlSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec,
+    QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
 
@@ -31,6 +31,8 @@ pub(super) struct Spec {
     pub(super) cache: Option<Placed<Single<CacheSpec>>>,
     pub(super) clients: Option<Placed<Single<ClientsSpec>>>,
     pub(super) query_log: Option<Placed<Single<QueryLogSpec>>>,
+    pub(super) control: Option<Placed<Single<ControlSpec>>>,
+    pub(super) apply: Option<Placed<Single<ApplySpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
     pub(super) rules: Vec<Written<RuleSpec>>,
@@ -135,6 +137,8 @@ impl Reading {
             cache,
             clients,
             query_log,
+            control,
+            apply,
             network,
             upstream,
             rule,
@@ -152,6 +156,8 @@ impl Reading {
         only_one("[cache]", &mut spec.cache, cache, faults);
         only_one("[clients]", &mut spec.clients, clients, faults);
         only_one("[query-log]", &mut spec.query_log, query_log, faults);
+        only_one("[control]", &mut spec.control, control, faults);
+        only_one("[apply]", &mut spec.apply, apply, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);
         append(&mut spec.rules, rule);

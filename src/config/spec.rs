@@ -21,6 +21,8 @@ shape! {
         optional "cache" cache: Single<CacheSpec> = "[cache]";
         optional "clients" clients: Single<ClientsSpec> = "[clients]";
         optional "query-log" query_log: Single<QueryLogSpec> = "[query-log]";
+        optional "control" control: Single<ControlSpec> = "[control]";
+        optional "apply" apply: Single<ApplySpec> = "[apply]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -89,6 +91,24 @@ shape! {
         optional "rotate-every" rotate_every: String = r#"rotate-every = "1d""#;
         optional "keep" keep: u64 = "keep = 30";
         optional "queue" queue: String = r#"queue = "8MiB""#;
+    }
+}
+
+shape! {
+    /// `[control]`
+    struct ControlSpec "[control]" {
+        optional "socket" socket: String = r#"socket = "/run/kakehashi/control.sock""#;
+        optional "group" group: String = r#"group = "dns-operators""#;
+    }
+}
+
+shape! {
+    /// `[apply]`
+    struct ApplySpec "[apply]" {
+        optional "servfail-rise" servfail_rise: String = r#"servfail-rise = "5%""#;
+        optional "nxdomain-rise" nxdomain_rise: String = r#"nxdomain-rise = "20%""#;
+        optional "min-queries" min_queries: u64 = "min-queries = 100";
+        optional "window" window: String = r#"window = "60s""#;
     }
 }
 
@@ -228,12 +248,14 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 9] = [
+    let tables: [(&str, &[Key]); 11] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
         (ClientsSpec::TITLE, ClientsSpec::KEYS),
         (QueryLogSpec::TITLE, QueryLogSpec::KEYS),
+        (ControlSpec::TITLE, ControlSpec::KEYS),
+        (ApplySpec::TITLE, ApplySpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

@@ -43,6 +43,13 @@ pub(super) fn rate(text: &str) -> Result<u32, &'static str> {
     number.trim().parse().map_err(|_| "it must begin with a whole number")
 }
 
+/// Reads `5%`, `0.5%` as a fraction. The error is a sentence's end: "… is not a share: …".
+pub(super) fn share(text: &str) -> Result<f64, &'static str> {
+    let number = text.trim().strip_suffix('%').ok_or("the unit % is missing")?;
+    let percent: f64 = number.trim().parse().map_err(|_| "it must begin with a number")?;
+    if (0.0..=100.0).contains(&percent) { Ok(percent / 100.0) } else { Err("it can be 0% to 100%") }
+}
+
 const KIB: u64 = 1 << 10;
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
@@ -121,6 +128,15 @@ mod tests {
         assert_eq!(rate("500"), Err("the unit is missing"));
         assert_eq!(rate("500/m"), Err("the unit is /s"));
         assert_eq!(rate("-1/s"), Err("it must begin with a whole number"));
+    }
+
+    #[test]
+    fn shares_are_fractions_of_a_hundred() {
+        assert_eq!((share("5%"), share("0.5 %"), share("100%")), (Ok(0.05), Ok(0.005), Ok(1.0)));
+        assert_eq!(share("5"), Err("the unit % is missing"));
+        for wrong in ["-1%", "101%", "NaN%", "inf%"] {
+            assert_eq!(share(wrong), Err("it can be 0% to 100%"), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! and the send of a batch. What waits for one response goes by the [`lane`], without a task; [`Worker::resolve`] walks
 //! the rest. All end in [`finish`], which writes the reply, keeps it and records what happened.
 
+mod errand;
 pub mod explain;
 mod fetch;
 mod finish;
@@ -14,6 +15,7 @@ mod step;
 mod walk;
 mod worker;
 
+pub use errand::Receipt;
 pub use lane::{Begin, Landing};
 pub use snapshot::{Keeping, Prefetch, Shared, Snapshot};
 pub use worker::{Admit, Clock, Outfit, Worker};

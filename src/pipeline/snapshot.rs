@@ -1,12 +1,14 @@
 //! Everything a query may read, built off to the side and swapped whole; and what outlives a reload beside it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::cache::{Flights, ResponseCache};
+use super::errand::{Errand, Errands, Receipt};
+use crate::cache::{Flights, Forget, ResponseCache};
 use crate::policy::Policy;
 use crate::query::Directory;
 use crate::recurse::Recursor;
@@ -67,6 +69,10 @@ pub struct Shared {
     /// Snapshots of before. Kept here so that no worker is the last to let go of one: freeing a large table takes it
     /// longer than a client should wait.
     retired: Mutex<Vec<Arc<Snapshot>>>,
+    /// Counts what was put in force: a worker that sees the generation move clears its answers only if this did too.
+    installed: AtomicU64,
+    /// What every worker is to do on its own thread.
+    errands: Errands,
     /// What the sources said.
     pub responses: ResponseCache,
     /// Questions in flight.
@@ -79,6 +85,8 @@ impl Shared {
         Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             generation: AtomicU64::new(0),
+            installed: AtomicU64::new(0),
+            errands: Errands::default(),
             retired: Mutex::default(),
             responses: ResponseCache::new(response_cache),
             flights: Flights::new(),
@@ -90,11 +98,33 @@ impl Shared {
         self.snapshot.load()
     }
 
-    /// Puts a snapshot in force: from the next query on, on every worker.
-    pub fn put_in_force(&self, snapshot: Snapshot) {
-        let before = self.snapshot.swap(Arc::new(snapshot));
+    /// Puts a snapshot in force: from the next query on, on every worker. It may be one that was in force before.
+    pub fn put_in_force(&self, snapshot: impl Into<Arc<Snapshot>>) {
+        let snapshot = snapshot.into();
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.retain(|before| !Arc::ptr_eq(before, &snapshot));
+        let before = self.snapshot.swap(snapshot);
+        self.installed.fetch_add(1, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Release);
-        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
+        retired.push(before);
+    }
+
+    /// Forgets what the workers' own caches hold of this; each says how many entries went, at its next query or within
+    /// half a second. What the sources said is another cache: forget that first, since answers are made from it.
+    pub fn forget_answers(&self, order: Forget) -> Receipt {
+        let receipt = self.errands.send(order);
+        self.generation.fetch_add(1, Ordering::Release);
+        receipt
+    }
+
+    /// The errands of one more worker.
+    pub(super) fn enlist(&self) -> Receiver<Errand> {
+        self.errands.enlist()
+    }
+
+    /// How often something was put in force. Read before the snapshot, as the generation is.
+    pub(super) fn installed(&self) -> u64 {
+        self.installed.load(Ordering::Acquire)
     }
 
     /// Frees the snapshots of before that nobody uses any more: now, on the caller's thread. How many are still in use.

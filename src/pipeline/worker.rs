@@ -5,10 +5,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use super::errand::Errand;
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::snapshot::{Prefetch, Shared, Snapshot};
@@ -54,6 +56,8 @@ pub struct Worker {
     pub(super) shares: Rc<Shares>,
     snapshot: RefCell<Arc<Snapshot>>,
     generation: Cell<u64>,
+    installed: Cell<u64>,
+    errands: Receiver<Errand>,
     recorder: RefCell<Recorder>,
     clock: Clock,
     turns: Cell<u16>,
@@ -79,8 +83,9 @@ pub struct Outfit {
 impl Worker {
     /// A worker on what all share.
     pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Worker {
-        let generation = shared.generation();
+        let (generation, installed) = (shared.generation(), shared.installed());
         let snapshot = Arc::clone(&*shared.snapshot());
+        let errands = shared.enlist();
         let Outfit { exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
         Worker {
@@ -95,6 +100,8 @@ impl Worker {
             shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
+            installed: Cell::new(installed),
+            errands,
             recorder: RefCell::new(recorder),
             clock,
             turns: Cell::new(0),
@@ -260,13 +267,23 @@ impl Worker {
     /// Takes over a new configuration if there is one. Asked for every query: all workers change at the same moment.
     pub(super) fn refresh(&self) {
         let generation = self.shared.generation();
-        if self.generation.replace(generation) == generation {
-            return;
+        if self.generation.replace(generation) != generation {
+            self.turn();
         }
-        let current = Arc::clone(&*self.shared.snapshot());
-        self.answers.borrow_mut().clear();
-        self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
-        *self.snapshot.borrow_mut() = current;
+    }
+
+    #[cold]
+    fn turn(&self) {
+        let installed = self.shared.installed();
+        if self.installed.replace(installed) != installed {
+            let current = Arc::clone(&*self.shared.snapshot());
+            self.answers.borrow_mut().clear();
+            self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
+            *self.snapshot.borrow_mut() = current;
+        }
+        for errand in self.errands.try_iter() {
+            errand.report(self.answers.borrow_mut().forget(errand.order()));
+        }
     }
 
     /// The time.

@@ -1,0 +1,90 @@
+//! The store under floods, at its bounds, and against a plain map.
+
+#![allow(clippy::unwrap_used)]
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
+use proptest::prelude::*;
+
+use super::*;
+
+fn put(store: &Store, key: &[u8], value: &[u8]) {
+    store.put(FixedState::default().hash_one(key), key, &[value]);
+}
+
+fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+    store.get(FixedState::default().hash_one(key), key, <[u8]>::to_vec)
+}
+
+#[test]
+fn what_is_used_outlives_a_flood_and_the_size_is_kept() {
+    let store = Store::new(1 << 20);
+    put(&store, b"hot", b"value");
+    for n in 0..200_000_u32 {
+        put(&store, &n.to_be_bytes(), &[7; 100]);
+        assert_eq!(get(&store, b"hot").as_deref(), Some(&b"value"[..]));
+    }
+    let (entries, bytes, evictions) = store.counts();
+    assert!(bytes <= 1 << 20 && bytes > 900_000, "{bytes}");
+    assert!(entries > 5_000 && entries + evictions == 200_001, "{entries} {evictions}");
+}
+
+#[test]
+fn when_all_is_used_the_oldest_goes_all_the_same() {
+    let store = Store::new(1 << 18);
+    for n in 0..20_000_u32 {
+        put(&store, &n.to_be_bytes(), &[7; 200]);
+        assert!(get(&store, &n.to_be_bytes()).is_some());
+    }
+    assert!(store.counts().1 <= 1 << 18);
+}
+
+#[test]
+fn what_is_too_large_is_not_kept_and_pushes_nothing_out() {
+    let store = Store::new(64 << 20);
+    put(&store, b"small", b"value");
+    put(&store, b"large", &vec![0; CHUNK / 2]);
+    assert!(get(&store, b"large").is_none() && get(&store, b"small").is_some());
+}
+
+#[test]
+fn what_is_forgotten_is_gone_and_all_else_stays() {
+    let store = Store::new(4 << 20);
+    for n in 0..5_000_u32 {
+        put(&store, &n.to_be_bytes(), &[7; 100]);
+        put(&store, &n.to_be_bytes(), &[8; 100]);
+    }
+    let even = |key: &[u8]| key[3] % 2 == 0;
+    assert_eq!(store.forget(even), 2_500, "each counts once, however often it was written");
+    assert_eq!((store.forget(even), store.counts().0), (0, 2_500));
+    for n in 0..5_000_u32 {
+        assert_eq!(get(&store, &n.to_be_bytes()).is_some(), n % 2 == 1, "{n}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_gives_back_what_was_put_last_or_nothing(
+        puts in prop::collection::vec((0..600_u16, 0..900_usize), 1..4_000)
+    ) {
+        let store = Store::new(1 << 18);
+        let mut last = HashMap::new();
+        for (nth, (key, length)) in puts.into_iter().enumerate() {
+            let value = [&nth.to_be_bytes()[..], &vec![key as u8; length]].concat();
+            put(&store, &key.to_be_bytes(), &value);
+            last.insert(key, value);
+            let asked = (nth as u16).wrapping_mul(31) % 600;
+            if let Some(found) = get(&store, &asked.to_be_bytes()) {
+                prop_assert_eq!(Some(&found), last.get(&asked));
+            }
+        }
+        let mut seen = 0;
+        store.for_each(|key, value| {
+            let key = u16::from_be_bytes(key.try_into().unwrap());
+            assert_eq!(Some(value), last.get(&key).map(Vec::as_slice));
+            seen += 1;
+        });
+        prop_assert_eq!(seen, store.counts().0);
+    }
+}
