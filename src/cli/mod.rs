@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod serve;
+mod steer;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ const FAILURE: u8 = 1;
     after_help = "Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line is wrong."
 )]
 struct Cli {
+    #[command(flatten)]
+    place: steer::Place,
     #[command(subcommand)]
     command: Command,
 }
@@ -110,6 +113,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    #[command(flatten)]
+    Steer(steer::Order),
     /// Write completions for a shell to stdout.
     #[command(after_long_help = "Examples:\n  \
         kakehashi completions bash > /etc/bash_completion.d/kakehashi\n  \
@@ -127,7 +132,9 @@ fn rtype(text: &str) -> Result<RType, String> {
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let Cli { place, command } = Cli::parse();
+    let done = match command {
+        Command::Steer(order) => steer::run(&place, order),
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, strict } => check::configuration(
             &config,

@@ -5,7 +5,10 @@
 
 pub mod page;
 pub mod server;
+pub mod socket;
 pub mod status;
+pub mod steering;
 
 pub use server::{Running, start};
 pub use status::{Status, StatusDocument};
+pub use steering::{Command, Outcome, Steering};

@@ -61,6 +61,19 @@ pub struct ConfigurationStatus {
     pub loaded: String,
     /// The last reload, if there was one.
     pub last_reload: Option<ReloadStatus>,
+    /// What is in force until it is confirmed, and else taken back.
+    pub on_trial: Option<TrialStatus>,
+    /// How the last trial ended.
+    pub last_trial: Option<String>,
+}
+
+/// A configuration that waits to be confirmed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TrialStatus {
+    /// Its main file.
+    pub file: String,
+    /// For how much longer it stays without confirmation.
+    pub seconds: u64,
 }
 
 /// A reload.

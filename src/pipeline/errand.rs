@@ -1,10 +1,14 @@
 //! What an operator wants of every worker: it does it on its own thread, and says what came of it.
 
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::cache::Forget;
+use crate::query::{Directory, Event};
 
 /// Errands that may wait for a worker; more come only when one does not turn any more.
 const WAITING: usize = 16;
@@ -15,9 +19,70 @@ pub(super) struct Errands(Mutex<Vec<SyncSender<Errand>>>);
 
 /// One order to one worker.
 #[derive(Clone)]
-pub(super) struct Errand {
-    order: Arc<Forget>,
-    done: Sender<u64>,
+pub(super) enum Errand {
+    /// Something is to be forgotten; it says how many entries went.
+    Forget(Arc<Forget>, Sender<u64>),
+    /// A question is to be asked.
+    Trace(Trace),
+}
+
+/// A question to be asked as a client would.
+#[derive(Clone)]
+pub(super) struct Trace {
+    /// The query.
+    pub packet: Box<[u8]>,
+    /// Whose it is.
+    pub client: IpAddr,
+    /// Where what became of it goes.
+    pub done: Sender<Traced>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default)]
+pub struct Traced {
+    /// The reply; `None`: there is none.
+    pub reply: Option<Vec<u8>>,
+    /// Its event.
+    pub event: Option<TracedEvent>,
+}
+
+/// An event in words.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TracedEvent {
+    /// The client's network.
+    pub network: Option<String>,
+    /// The client's view.
+    pub view: Option<String>,
+    /// The route that answered.
+    pub route: Option<String>,
+    /// The upstream server that answered, now or when the answer was cached.
+    pub server: Option<String>,
+    /// Where the answer came from.
+    pub source: &'static str,
+    /// RCODE.
+    pub rcode: u16,
+    /// The first extended error.
+    pub ede: Option<u16>,
+    /// From arrival to answer.
+    pub microseconds: u32,
+}
+
+impl TracedEvent {
+    /// Of an event, whose numbers are positions in `names`.
+    pub(super) fn of(event: &Event<'_>, names: &Directory) -> TracedEvent {
+        let text = |list: &[String], number: Option<u32>| list.get(number? as usize).cloned();
+        let server = |number: u32| names.servers.get(number as usize);
+        TracedEvent {
+            network: event.network.and_then(|n| Some(names.networks.get(n as usize)?.name.clone())),
+            view: text(&names.views, event.view),
+            route: text(&names.routes, event.route),
+            server: event.server.and_then(server).map(|s| format!("{} ({})", s.address, s.upstream)),
+            source: event.source.text(),
+            rcode: event.rcode,
+            ede: event.ede,
+            microseconds: event.duration_micros,
+        }
+    }
 }
 
 /// What the workers will say.
@@ -37,24 +102,21 @@ impl Errands {
     /// Gives an order to every worker that there is.
     pub fn send(&self, order: Forget) -> Receipt {
         let (done, said) = channel();
-        let errand = Errand { order: Arc::new(order), done };
+        let errand = Errand::Forget(Arc::new(order), done);
         let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A worker that has ended has no cache any more; one whose inbox is full is waited for in vain, and that is said.
         inboxes.retain(|inbox| !matches!(inbox.try_send(errand.clone()), Err(TrySendError::Disconnected(_))));
         Receipt { workers: inboxes.len(), done: said }
     }
-}
 
-impl Errand {
-    /// What is to be forgotten.
-    pub fn order(&self) -> &Forget {
-        &self.order
-    }
-
-    /// Says how many entries went.
-    pub fn report(&self, entries: u64) {
-        // Whoever asked may have lost patience.
-        let _ = self.done.send(entries);
+    /// Has one worker ask a question.
+    pub fn ask(&self, packet: Box<[u8]>, client: IpAddr) -> Receiver<Traced> {
+        let (done, said) = channel();
+        let errand = Errand::Trace(Trace { packet, client, done });
+        let inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first that takes it; where none does, whoever waits is told at once.
+        let _ = inboxes.iter().find(|inbox| inbox.try_send(errand.clone()).is_ok());
+        said
     }
 }
 

@@ -15,7 +15,7 @@ mod step;
 mod walk;
 mod worker;
 
-pub use errand::Receipt;
+pub use errand::{Receipt, Traced, TracedEvent};
 pub use lane::{Begin, Landing};
 pub use snapshot::{Keeping, Prefetch, Shared, Snapshot};
 pub use worker::{Admit, Clock, Outfit, Worker};

@@ -1,13 +1,14 @@
 //! Everything a query may read, built off to the side and swapped whole; and what outlives a reload beside it.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::errand::{Errand, Errands, Receipt};
+use super::errand::{Errand, Errands, Receipt, Traced};
 use crate::cache::{Flights, Forget, ResponseCache};
 use crate::policy::Policy;
 use crate::query::Directory;
@@ -115,6 +116,13 @@ impl Shared {
         let receipt = self.errands.send(order);
         self.generation.fetch_add(1, Ordering::Release);
         receipt
+    }
+
+    /// Asks a question as `client` would, within half a second or at the next query of a worker.
+    pub fn trace(&self, packet: Box<[u8]>, client: IpAddr) -> mpsc::Receiver<Traced> {
+        let traced = self.errands.ask(packet, client);
+        self.generation.fetch_add(1, Ordering::Release);
+        traced
     }
 
     /// The errands of one more worker.

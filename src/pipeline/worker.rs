@@ -2,15 +2,17 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
+use tokio::task::spawn_local;
 
-use super::errand::Errand;
+use super::errand::{Errand, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::snapshot::{Prefetch, Shared, Snapshot};
@@ -21,9 +23,12 @@ use crate::cache::{AnswerCache, PublishedCounts};
 use crate::exchange::Exchange;
 use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
-use crate::query::{Event, Failure, Now, Path};
+use crate::query::{Event, Failure, Now, Path, Transport};
 use crate::wire::request::Parsed;
 use crate::wire::{Request, flag};
+
+/// The port of ours that a traced question comes to: none that a packet can come to.
+const TRACED: u16 = 0;
 
 /// Where a worker reads the time: given by the edge that made it, so that tests can turn it.
 pub type Clock = Box<dyn Fn() -> Now>;
@@ -58,6 +63,9 @@ pub struct Worker {
     generation: Cell<u64>,
     installed: Cell<u64>,
     errands: Receiver<Errand>,
+    own: Weak<Worker>,
+    /// What became of a question that was traced.
+    traced: RefCell<Option<TracedEvent>>,
     recorder: RefCell<Recorder>,
     clock: Clock,
     turns: Cell<u16>,
@@ -82,13 +90,15 @@ pub struct Outfit {
 
 impl Worker {
     /// A worker on what all share.
-    pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Worker {
+    pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Rc<Worker> {
         let (generation, installed) = (shared.generation(), shared.installed());
         let snapshot = Arc::clone(&*shared.snapshot());
         let errands = shared.enlist();
         let Outfit { exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
-        Worker {
+        Rc::new_cyclic(|own| Worker {
+            own: Weak::clone(own),
+            traced: RefCell::default(),
             shared,
             exchange,
             counts,
@@ -105,7 +115,7 @@ impl Worker {
             recorder: RefCell::new(recorder),
             clock,
             turns: Cell::new(0),
-        }
+        })
     }
 
     /// Answers what can be answered at once. No lock, no system call, and on a cached answer no allocation.
@@ -282,7 +292,15 @@ impl Worker {
             *self.snapshot.borrow_mut() = current;
         }
         for errand in self.errands.try_iter() {
-            errand.report(self.answers.borrow_mut().forget(errand.order()));
+            match errand {
+                // Whoever asked may have lost patience.
+                Errand::Forget(order, done) => _ = done.send(self.answers.borrow_mut().forget(&order)),
+                Errand::Trace(trace) => {
+                    if let Some(worker) = self.own.upgrade() {
+                        spawn_local(worker.trace(trace));
+                    }
+                }
+            }
         }
     }
 
@@ -298,7 +316,30 @@ impl Worker {
 
     /// Records what happened.
     pub(super) fn emit(&self, event: &Event<'_>) {
+        if event.path.local.port() == TRACED {
+            let event = TracedEvent::of(event, &self.snapshot().directory);
+            *self.traced.borrow_mut() = Some(event);
+            return;
+        }
         self.recorder.borrow_mut().record(event);
+    }
+
+    /// Asks a question as its client would, and tells what became of it. It is in no log and counted nowhere.
+    async fn trace(self: Rc<Self>, trace: Trace) {
+        let Trace { packet, client, done } = trace;
+        let path = Path {
+            client: (client, 1).into(),
+            local: (Ipv4Addr::UNSPECIFIED, TRACED).into(),
+            transport: Transport::Tcp,
+        };
+        let (now, mut out) = (self.now(), Vec::with_capacity(512));
+        let reply = match self.admit(&packet, &path, now, &mut out) {
+            Admit::Reply => Some(out),
+            Admit::Drop => None,
+            Admit::Resolve => Rc::clone(&self).resolve(packet, path, now).await,
+        };
+        // Whoever asked may have lost patience.
+        let _ = done.send(Traced { reply, event: self.traced.take() });
     }
 
     /// Whose turn it is among equal records.

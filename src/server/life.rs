@@ -19,6 +19,8 @@ use super::probing::Probing;
 use super::reload::{InForce, Reloading};
 use super::standing::Standing;
 use super::status::{Reloads, Show};
+use super::steer;
+use super::trial::Lately;
 use super::warm;
 use crate::cache::PublishedCounts;
 use crate::config::{Config, Diagnostic, LogTarget};
@@ -60,6 +62,14 @@ pub enum Fault {
         /// The system's reason.
         fault: io::Error,
     },
+    /// The control socket.
+    #[error("cannot take commands on {}: {fault}", .path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// The system's reason.
+        fault: io::Error,
+    },
     /// The HTTP endpoint's address.
     #[error("cannot listen on {address} for HTTP: {fault}")]
     Control {
@@ -88,6 +98,7 @@ pub struct Server {
     log: QueryLog,
     probing: Probing,
     control: Option<control::Running>,
+    socket: Option<control::socket::Running>,
     reloading: Reloading,
     standing: Arc<Standing>,
     warming: Option<JoinHandle<()>>,
@@ -150,11 +161,12 @@ impl Server {
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
             limits: limits(&config, workers, descriptors),
         };
+        let show = Arc::new(show);
         // First, so that whoever asks is told that it is not ready yet.
         let control = match config.listen.http {
             Some(address) => {
                 let cannot = |fault| Fault::Control { address, fault };
-                Some(control::start(address, Arc::new(show)).map_err(cannot)?)
+                Some(control::start(address, show.clone()).map_err(cannot)?)
             }
             None => None,
         };
@@ -182,9 +194,12 @@ impl Server {
                 log: log.control(),
                 watch: probing.watching(),
                 reloads,
+                lately: Lately::default(),
+                trial: None,
             })?,
         };
-        Ok(Server { config, shared, listening, log, probing, control, reloading, standing, warming })
+        let socket = steer::start(&config.load().control, show, &shared, reloading.clone())?;
+        Ok(Server { socket, config, shared, listening, log, probing, control, reloading, standing, warming })
     }
 
     fn run_until_signalled(self, runtime: &Runtime, mut signals: Signals) -> Result<(), Fault> {
@@ -224,6 +239,9 @@ impl Server {
         self.standing.stop();
         self.listening.stop();
         let joined = self.listening.join();
+        if let Some(socket) = self.socket {
+            socket.stop();
+        }
         if let Some(control) = self.control {
             control.stop();
         }
@@ -269,7 +287,7 @@ fn factory(
             recorder: recorder.unwrap_or_else(|| unreachable!("worker {number} was made twice")),
             clock: Box::new(clock::now),
         };
-        Rc::new(Street(Rc::new(Worker::new(Arc::clone(&shared), outfit))))
+        Rc::new(Street(Worker::new(Arc::clone(&shared), outfit)))
     }
 }
 

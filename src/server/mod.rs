@@ -5,6 +5,7 @@
 //! [`journal`] writes for journald, [`descriptor`] shares out file descriptors.
 
 mod adapter;
+mod apply;
 pub mod build;
 mod descriptor;
 mod journal;
@@ -14,7 +15,9 @@ mod probing;
 mod reload;
 mod standing;
 mod status;
+mod steer;
 pub mod testing;
+mod trial;
 mod warm;
 
 pub use life::{Fault, Origin, Server, run};

@@ -5,19 +5,22 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use serde_json::Value;
 
 use super::build::{Built, Inventory, build};
 use super::life::{log_name, log_target, notify};
 use super::probing::Watching;
 use super::status::Reloads;
-use crate::config::{self, Config, Diagnostic};
+use super::trial::{Lately, Trial};
+use crate::config::{self, Config, ControlSocket, Diagnostic};
 use crate::observe::{LogControl, Metrics};
-use crate::pipeline::Shared;
+use crate::pipeline::{Shared, Snapshot};
 
 /// How far reloads stand back (nice(1)): where a worker needs all of a processor, a tenth of it is theirs, so that they
 /// still come to their end.
@@ -26,8 +29,55 @@ const NICE: i32 = 10;
 /// How often it is looked whether the workers have let go of what was in force before.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Why nothing can be confirmed or taken back.
+pub(super) const NOTHING_ON_TRIAL: &str = "no configuration is on trial";
+
+/// How many orders may wait; a reload that is ordered while another one waits is that one.
+const WAITING: usize = 8;
+
 /// The thread that reloads, if there is anything to read again.
-pub(super) struct Reloading(Option<SyncSender<()>>);
+#[derive(Clone)]
+pub(super) struct Reloading(Option<Orders>);
+
+#[derive(Clone)]
+struct Orders {
+    send: SyncSender<Order>,
+    /// Whether a reload waits.
+    waits: Arc<AtomicBool>,
+}
+
+/// What the thread is to do.
+pub(super) enum Order {
+    /// Read the configuration again.
+    Reload,
+    /// Put this one in force, for so long unless it is confirmed.
+    Apply(PathBuf, Duration, Done),
+    /// Keep it.
+    Confirm(Kept, Done),
+    /// Take it back.
+    Cancel(Done),
+}
+
+/// Where what came of an order goes.
+pub(super) type Done = SyncSender<Result<Value, String>>;
+
+/// What a confirmed configuration is from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Its content is in the file that the server was started with.
+    InPlace,
+    /// Its own file is the server's.
+    AtItsPath,
+}
+
+/// A trial, and all that goes back into force when it ends in vain.
+pub(super) struct OnTrial {
+    pub trial: Trial,
+    pub file: PathBuf,
+    pub snapshot: Arc<Snapshot>,
+    pub config: Arc<Config>,
+    pub inventory: Inventory,
+}
 
 /// What a reload changes, and what it needs for that.
 pub(super) struct InForce {
@@ -40,6 +90,8 @@ pub(super) struct InForce {
     pub log: LogControl,
     pub watch: Watching,
     pub reloads: Arc<Mutex<Reloads>>,
+    pub lately: Lately,
+    pub trial: Option<Box<OnTrial>>,
 }
 
 impl Reloading {
@@ -48,42 +100,88 @@ impl Reloading {
         Reloading(None)
     }
 
-    /// Starts the thread. It ends with the order that is at hand when this is dropped.
+    /// Starts the thread. It ends with the orders that are at hand when this is dropped.
     pub(super) fn start(in_force: InForce) -> io::Result<Reloading> {
-        // Room for one: an order that comes while another one waits asks for the same.
-        let (order, orders) = sync_channel(1);
-        std::thread::Builder::new().name("kkh-reload".into()).spawn(move || in_force.run(&orders))?;
-        Ok(Reloading(Some(order)))
+        let (send, orders) = sync_channel(WAITING);
+        let waits = Arc::<AtomicBool>::default();
+        let waiting = Arc::clone(&waits);
+        let run = move || in_force.run(&orders, &waiting);
+        std::thread::Builder::new().name("kkh-reload".into()).spawn(run)?;
+        Ok(Reloading(Some(Orders { send, waits })))
     }
 
     /// Lets the configuration be read again, after the reload that is going on if there is one.
     pub(super) fn order(&self) {
-        if let Some(Err(TrySendError::Disconnected(()))) = self.0.as_ref().map(|order| order.try_send(())) {
+        let Some(orders) = &self.0 else { return };
+        if orders.waits.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(TrySendError::Disconnected(_)) = orders.send.try_send(Order::Reload) {
             tracing::error!("the thread that reloads has ended; only a restart changes the configuration");
         }
+    }
+
+    /// Gives an order and waits for what comes of it.
+    pub(super) fn ask(&self, order: impl FnOnce(Done) -> Order) -> Result<Value, String> {
+        let orders = self.0.as_ref().ok_or("the configuration is in no file")?;
+        let (done, said) = sync_channel(1);
+        let gone = "the thread that reloads has ended";
+        orders.send.try_send(order(done)).map_err(|_| "too many orders wait already")?;
+        said.recv().map_err(|_| gone)?
     }
 }
 
 impl InForce {
-    fn run(mut self, orders: &Receiver<()>) {
+    fn run(mut self, orders: &Receiver<Order>, waits: &AtomicBool) {
         stand_back();
         loop {
-            let order = if self.let_go() == 0 {
-                orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                orders.recv_timeout(LOOK)
+            let order = match self.pause() {
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(pause) => orders.recv_timeout(pause),
             };
             match order {
-                Ok(()) => self.reload(),
+                Ok(Order::Reload) => {
+                    waits.store(false, Ordering::Release);
+                    self.reload_unless_on_trial();
+                }
+                Ok(Order::Apply(file, within, done)) => _ = done.try_send(self.apply(file, within)),
+                Ok(Order::Confirm(kept, done)) => _ = done.try_send(self.confirm(kept)),
+                Ok(Order::Cancel(done)) => {
+                    let outcome = self.take_back("it was cancelled");
+                    _ = done.try_send(outcome.ok_or_else(|| NOTHING_ON_TRIAL.to_owned()));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.look();
         }
+    }
+
+    /// How long nothing is to be done unless somebody says so.
+    fn pause(&self) -> Option<Duration> {
+        if self.let_go() > 0 || self.trial.is_some() {
+            return Some(LOOK);
+        }
+        // Only what can be put on trial is watched: where nobody can say so, the thread sleeps.
+        (self.config.load().control.socket != ControlSocket::Off).then(|| self.window() / 10)
+    }
+
+    pub(super) fn window(&self) -> Duration {
+        self.config.load().apply.window
     }
 
     /// Frees what was in force before. How much of it is still in use.
     fn let_go(&self) -> usize {
         self.shared.free_retired() + self.metrics.tidy()
+    }
+
+    fn reload_unless_on_trial(&mut self) {
+        if let Some(on_trial) = &self.trial {
+            let file = on_trial.file.display();
+            tracing::error!("not reloaded: {file} is on trial; confirm or cancel it first");
+            return;
+        }
+        self.reload();
     }
 
     /// Reads configuration and zones again and puts them in force at once, or leaves everything as it is.
@@ -110,7 +208,7 @@ impl InForce {
         notify(&[sd_notify::NotifyState::Ready]);
     }
 
-    fn put_in_force(&mut self, mut config: Config, built: Built) {
+    pub(super) fn put_in_force(&mut self, mut config: Config, built: Built) {
         let before = self.config.load_full();
         if let Err(fault) = redirect(&self.log, &before, &config) {
             let target = log_name(&config);
@@ -125,7 +223,20 @@ impl InForce {
         self.config.store(Arc::new(config));
     }
 
-    fn note(&self, outcome: Result<(), Vec<String>>) {
+    /// Puts back in force what was before.
+    pub(super) fn put_back(&mut self, snapshot: Arc<Snapshot>, config: Arc<Config>, inventory: Inventory) {
+        let now = self.config.load_full();
+        if let Err(fault) = redirect(&self.log, &now, &config) {
+            tracing::error!("{}: {fault}; the query log stays where it was", log_name(&config));
+        }
+        self.metrics.prepare(&snapshot.directory);
+        self.shared.put_in_force(snapshot);
+        self.watch.groups(&inventory);
+        self.inventory = inventory;
+        self.config.store(config);
+    }
+
+    pub(super) fn note(&self, outcome: Result<(), Vec<String>>) {
         let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();
         match outcome {
@@ -147,7 +258,7 @@ fn stand_back() {
     }
 }
 
-fn read(path: &Path, before: &Inventory) -> Result<(Config, Built), Vec<Diagnostic>> {
+pub(super) fn read(path: &Path, before: &Inventory) -> Result<(Config, Built), Vec<Diagnostic>> {
     let loaded = config::load(path)?;
     let built = build(&loaded.config, before)?;
     for warning in loaded.warnings.iter().chain(&built.warnings) {

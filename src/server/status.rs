@@ -10,7 +10,7 @@ use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::status::{
     CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, ReloadResult, ReloadStatus, RouteStatus,
-    ServerStatus, StatusDocument, UpstreamStatus, ViewStatus, ZoneStatus,
+    ServerStatus, StatusDocument, TrialStatus, UpstreamStatus, ViewStatus, ZoneStatus,
 };
 use crate::health::State;
 use crate::listen::stats::Closed;
@@ -35,6 +35,18 @@ pub(super) struct Reloads {
     pub last_success: Option<SystemTime>,
     /// The last one of all.
     pub last: Option<(SystemTime, Result<(), Vec<String>>)>,
+    /// What is in force until it is confirmed.
+    pub awaiting: Option<Awaiting>,
+    /// How the last trial ended.
+    pub last_trial: Option<String>,
+}
+
+/// A configuration that waits to be confirmed.
+#[derive(Debug, Clone)]
+pub(super) struct Awaiting {
+    pub file: String,
+    /// Monotonic.
+    pub ends: Duration,
 }
 
 /// Everything that is shown.
@@ -115,6 +127,11 @@ impl Show {
                 time: rfc3339(time),
                 reasons: outcome.err().unwrap_or_default(),
             }),
+            on_trial: reloads.awaiting.map(|awaiting| TrialStatus {
+                file: awaiting.file,
+                seconds: awaiting.ends.saturating_sub(clock::now().monotonic).as_secs(),
+            }),
+            last_trial: reloads.last_trial,
         }
     }
 

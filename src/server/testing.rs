@@ -117,7 +117,7 @@ pub fn street_by(clock: Clock, text: &str, folder: &Path) -> Street {
     };
     let worker = {
         let _inside = runtime.enter();
-        Rc::new(Worker::new(Arc::clone(&shared), outfit))
+        Worker::new(Arc::clone(&shared), outfit)
     };
     Street { worker, shared, log, counts, metrics, inventory, local: tokio::task::LocalSet::new(), runtime }
 }

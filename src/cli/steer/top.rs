@@ -1,0 +1,106 @@
+//! `top`: a running server at a glance, every second. What is shown are differences of the status document's counts.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{call, nothing, text, texts};
+use crate::cli::{Done, say, tell};
+use crate::control::Command;
+
+/// Between two looks.
+const BEAT: Duration = Duration::from_secs(1);
+/// Routes and servers shown.
+const ROWS: usize = 12;
+
+/// How it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Until ctrl-c.
+    Live,
+    /// Once.
+    Once,
+}
+
+/// Shows it.
+pub(super) fn run(socket: &Path, mode: Mode) -> Done {
+    let look = || call(socket, &Command::Status).map_err(tell);
+    if mode == Mode::Once {
+        let status = look()?;
+        say(&frame(&nothing(), &status, status["uptime_seconds"].as_f64().unwrap_or(1.0)));
+        return Ok(());
+    }
+    let mut out = io::stdout();
+    let clear = if out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+    let mut before = (look()?, Instant::now());
+    loop {
+        thread::sleep(BEAT);
+        let now = (look()?, Instant::now());
+        let seconds = (now.1 - before.1).as_secs_f64();
+        // A reader that went away ends it.
+        let shown = write!(out, "{clear}{}", frame(&before.0, &now.0, seconds)).and_then(|()| out.flush());
+        if shown.is_err() {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
+fn frame(before: &Value, now: &Value, seconds: f64) -> String {
+    let mut out = String::new();
+    let wrong: Vec<&str> = texts(&now["wrong"]).collect();
+    let state = if wrong.is_empty() { "all good".to_owned() } else { wrong.join("; ") };
+    let _ = writeln!(out, "{}  {state}", text(&now["node"]));
+    let rate = |was: u64, is: u64| is.saturating_sub(was) as f64 / seconds.max(0.001);
+    let routes = rows(before, now, "routes", |row| text(&row["label"]));
+    let queries: f64 = routes.iter().map(|(_, was, is)| rate(*was, *is)).sum();
+    let cache = |document: &Value, name: &str, what: &str| {
+        let caches = document["caches"].as_array().into_iter().flatten();
+        caches.filter(|one| one["name"] == name).filter_map(|one| one[what].as_u64()).sum::<u64>()
+    };
+    let since = |name: &str, what: &str| cache(now, name, what).saturating_sub(cache(before, name, what));
+    let (quick, kept, missed) =
+        (since("answer", "hits"), since("response", "hits"), since("response", "misses"));
+    let asked = quick + kept + missed;
+    let ratio = if asked == 0 {
+        "–".to_owned()
+    } else {
+        format!("{:.1} %", (quick + kept) as f64 * 100.0 / asked as f64)
+    };
+    let _ = writeln!(out, "{queries:.0} q/s through routes, {ratio} from the caches");
+    let _ = writeln!(out, "\n{:>10}  route", "q/s");
+    let mut routes: Vec<(f64, String)> =
+        routes.into_iter().map(|(name, was, is)| (rate(was, is), name)).collect();
+    routes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (rate, name) in routes.iter().take(ROWS) {
+        let _ = writeln!(out, "{rate:>10.1}  {name}");
+    }
+    let _ = writeln!(out, "\n{:>10}  {:>8}  {:9} upstream", "failures", "ms", "state");
+    for upstream in now["upstreams"].as_array().into_iter().flatten() {
+        for server in upstream["servers"].as_array().into_iter().flatten().take(ROWS) {
+            let latency = server["latency_ms"].as_f64().map_or("–".to_owned(), |ms| format!("{ms:.2}"));
+            let _ = writeln!(
+                out,
+                "{:>10}  {latency:>8}  {:9} {} ({})",
+                server["failures"],
+                text(&server["state"]),
+                text(&server["address"]),
+                text(&upstream["name"])
+            );
+        }
+    }
+    out
+}
+
+/// The rows of a list with their count of queries before and now.
+fn rows(before: &Value, now: &Value, list: &str, name: fn(&Value) -> String) -> Vec<(String, u64, u64)> {
+    let all = |document: &Value| document[list].as_array().cloned().unwrap_or_default();
+    let count = |row: &Value| row["queries"].as_u64().unwrap_or(0);
+    let was: std::collections::HashMap<String, u64> =
+        all(before).iter().map(|row| (name(row), count(row))).collect();
+    all(now).iter().map(|row| (name(row), was.get(&name(row)).copied().unwrap_or(0), count(row))).collect()
+}

@@ -1,0 +1,94 @@
+//! Commit-confirmed: a configuration in force for a while, and what was before back in force unless somebody says keep it.
+//!
+//! What was before stays in memory, whole. Nothing is written: a server that is killed in between starts with the file
+//! that it was started with before.
+
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::reload::{InForce, Kept, NOTHING_ON_TRIAL, OnTrial, read};
+use super::status::Awaiting;
+use super::trial::{Answered, Counts, Trial};
+use crate::listen::clock;
+
+impl InForce {
+    /// Puts a configuration on trial.
+    pub(super) fn apply(&mut self, file: PathBuf, within: Duration) -> Result<Value, String> {
+        if let Some(on_trial) = &self.trial {
+            return Err(format!(
+                "{} is on trial already; confirm or cancel it first",
+                on_trial.file.display()
+            ));
+        }
+        let (config, built) = read(&file, &self.inventory)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        let now = clock::now().monotonic;
+        let limits = self.config.load().apply.clone();
+        let on_trial = OnTrial {
+            trial: Trial::begin(limits, now + within, &self.lately, self.answered()),
+            snapshot: self.shared.snapshot().clone(),
+            config: self.config.load_full(),
+            inventory: self.inventory.clone(),
+            file,
+        };
+        self.put_in_force(config, built);
+        let file = on_trial.file.display().to_string();
+        tracing::warn!("{file} is in force; without confirmation it is taken back in {} s", within.as_secs());
+        self.show(Some(Awaiting { file: file.clone(), ends: now + within }), None);
+        self.trial = Some(Box::new(on_trial));
+        Ok(json!({ "applied": file, "confirm_within": within.as_secs(), "configured": self.path }))
+    }
+
+    /// Keeps what is on trial.
+    pub(super) fn confirm(&mut self, kept: Kept) -> Result<Value, String> {
+        let on_trial = self.trial.take().ok_or(NOTHING_ON_TRIAL)?;
+        let file = on_trial.file.display().to_string();
+        if kept == Kept::AtItsPath {
+            self.path = on_trial.file;
+        }
+        self.show(None, Some(format!("{file} was confirmed")));
+        self.note(Ok(()));
+        tracing::info!("{file} is confirmed");
+        Ok(json!({ "confirmed": file, "configured": self.path }))
+    }
+
+    /// Puts back what was in force before the trial; `None`: there is none.
+    pub(super) fn take_back(&mut self, why: &str) -> Option<Value> {
+        let OnTrial { file, snapshot, config, inventory, .. } = *self.trial.take()?;
+        self.put_back(snapshot, config, inventory);
+        let file = file.display().to_string();
+        tracing::warn!("{file} is taken back: {why}; the configuration of before is in force");
+        self.show(None, Some(format!("{file} was taken back: {why}")));
+        Some(json!({ "taken_back": file, "why": why }))
+    }
+
+    /// Ends a trial whose time is over or that does harm; and remembers what was answered for the next.
+    pub(super) fn look(&mut self) {
+        let now = clock::now().monotonic;
+        let Some(on_trial) = &self.trial else {
+            let (window, answered) = (self.window(), self.answered());
+            return self.lately.look(now, window, answered);
+        };
+        let why = on_trial.trial.objection(&self.answered());
+        let over = on_trial.trial.ends <= now;
+        if let Some(why) = why.or_else(|| over.then(|| "nobody confirmed it in time".to_owned())) {
+            self.take_back(&why);
+        }
+    }
+
+    fn answered(&self) -> Answered {
+        let sums = self.metrics.sum();
+        sums.by_view.iter().map(|(view, block)| (view.clone(), Counts::of(&block.responses))).collect()
+    }
+
+    fn show(&self, awaiting: Option<Awaiting>, ended: Option<String>) {
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        reloads.awaiting = awaiting;
+        if ended.is_some() {
+            reloads.last_trial = ended;
+        }
+    }
+}

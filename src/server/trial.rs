@@ -1,0 +1,159 @@
+//! A configuration on trial: it is in force, and is taken back unless somebody confirms it in time, or as soon as a view
+//! fails more often than before.
+//!
+//! What a view was answered is counted in the metrics, so this only compares: a window of the time before with all that
+//! came since.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::config::Apply;
+use crate::observe::metrics::RCODES;
+use crate::wire::rcode;
+
+/// What the views were answered so far.
+pub(super) type Answered = HashMap<String, Counts>;
+
+/// What one view was answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub all: u64,
+    pub servfail: u64,
+    pub nxdomain: u64,
+}
+
+impl Counts {
+    /// Of responses by [`RCODES`].
+    pub(super) fn of(responses: &[u64]) -> Counts {
+        let of = |code: u16| {
+            let at = RCODES.iter().position(|one| *one == code);
+            at.and_then(|at| responses.get(at)).copied().unwrap_or(0)
+        };
+        Counts { all: responses.iter().sum(), servfail: of(rcode::SERVFAIL), nxdomain: of(rcode::NXDOMAIN) }
+    }
+
+    fn since(self, before: Counts) -> Counts {
+        Counts {
+            all: self.all.saturating_sub(before.all),
+            servfail: self.servfail.saturating_sub(before.servfail),
+            nxdomain: self.nxdomain.saturating_sub(before.nxdomain),
+        }
+    }
+}
+
+/// What was answered of late: looked at now and then, so that a trial has something to be compared with.
+#[derive(Debug, Default)]
+pub(super) struct Lately(VecDeque<(Duration, Answered)>);
+
+impl Lately {
+    /// Keeps what was answered until `now`, and of what is older than `window` the last.
+    pub(super) fn look(&mut self, now: Duration, window: Duration, answered: Answered) {
+        while self.0.get(1).is_some_and(|(at, _)| *at + window <= now) {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, answered));
+    }
+
+    /// What was answered from the first look that is kept until `now`.
+    fn until(&self, now: &Answered) -> Answered {
+        let first = self.0.front().map(|(_, answered)| answered);
+        let before = |view: &String| first.and_then(|first| first.get(view)).copied().unwrap_or_default();
+        now.iter().map(|(view, counts)| (view.clone(), counts.since(before(view)))).collect()
+    }
+}
+
+/// A trial.
+#[derive(Debug)]
+pub(super) struct Trial {
+    limits: Apply,
+    /// Monotonic.
+    pub ends: Duration,
+    before: Answered,
+    at_begin: Answered,
+}
+
+impl Trial {
+    /// Begins with what was answered lately and until now.
+    pub(super) fn begin(limits: Apply, ends: Duration, lately: &Lately, now: Answered) -> Trial {
+        Trial { limits, ends, before: lately.until(&now), at_begin: now }
+    }
+
+    /// Why it is to be taken back before its time, if it is.
+    pub(super) fn objection(&self, now: &Answered) -> Option<String> {
+        let mut views: Vec<&String> = now.keys().collect();
+        views.sort();
+        views.into_iter().find_map(|view| {
+            let began = self.at_begin.get(view).copied().unwrap_or_default();
+            let before = self.before.get(view).copied().unwrap_or_default();
+            let since = now[view].since(began);
+            if since.all < self.limits.min_queries {
+                return None;
+            }
+            let rises = [
+                ("SERVFAIL", self.limits.servfail_rise, before.servfail, since.servfail),
+                ("NXDOMAIN", self.limits.nxdomain_rise, before.nxdomain, since.nxdomain),
+            ];
+            rises.into_iter().find_map(|(what, limit, then, now)| {
+                let (was, is) = (share(then, before.all), share(now, since.all));
+                (is - was > limit?).then(|| {
+                    format!(
+                        "view {view}: {what} rose from {:.1} % of its answers to {:.1} % ({now} of {})",
+                        was * 100.0,
+                        is * 100.0,
+                        since.all
+                    )
+                })
+            })
+        })
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(all: u64, servfail: u64, nxdomain: u64) -> Answered {
+        HashMap::from([("vpc".to_owned(), Counts { all, servfail, nxdomain })])
+    }
+
+    fn trial(lately: &Lately) -> Trial {
+        let limits = Apply { servfail_rise: Some(0.05), nxdomain_rise: None, ..Apply::default() };
+        Trial::begin(limits, Duration::from_secs(300), lately, answered(2_000, 40, 0))
+    }
+
+    #[test]
+    fn a_view_that_fails_more_often_than_before_ends_the_trial_and_says_so() {
+        let mut lately = Lately::default();
+        lately.look(Duration::ZERO, Duration::from_secs(60), answered(1_000, 30, 0));
+        let trial = trial(&lately);
+        // 1 % before; 6 % is the limit.
+        assert_eq!(trial.objection(&answered(3_000, 40 + 60, 0)), None);
+        let why = trial.objection(&answered(3_000, 40 + 61, 0));
+        assert_eq!(
+            why.as_deref(),
+            Some("view vpc: SERVFAIL rose from 1.0 % of its answers to 6.1 % (61 of 1000)")
+        );
+    }
+
+    #[test]
+    fn few_answers_prove_nothing_and_what_is_off_is_not_looked_at() {
+        let trial = trial(&Lately::default());
+        assert_eq!(trial.objection(&answered(2_099, 40 + 99, 0)), None);
+        assert_eq!(trial.objection(&answered(4_000, 40, 2_000)), None);
+    }
+
+    #[test]
+    fn only_the_window_is_compared_with() {
+        let mut lately = Lately::default();
+        for second in 0..200 {
+            let at = Duration::from_secs(second);
+            lately.look(at, Duration::from_secs(60), answered(second * 10, 0, 0));
+        }
+        assert!(lately.0.len() <= 62, "{}", lately.0.len());
+        assert_eq!(lately.until(&answered(2_000, 0, 0))["vpc"].all, 2_000 - 139 * 10);
+    }
+}
