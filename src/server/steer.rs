@@ -109,6 +109,9 @@ impl Steer {
     fn status(&self) -> Outcome {
         let ready = self.show.ready();
         let mut document = serde_json::to_value(self.show.status()).map_err(|fault| fault.to_string())?;
+        // Who reads it may stand elsewhere.
+        let file = document["configuration"]["file"].as_str().and_then(|file| std::path::absolute(file).ok());
+        document["configuration"]["file"] = json!(file);
         document["ready"] = json!(ready.is_ok());
         let mut wrong = ready.err().unwrap_or_default();
         wrong.extend(wrong_in(&document));
