@@ -60,8 +60,8 @@ impl InForce {
         let OnTrial { file, snapshot, config, inventory, .. } = *self.trial.take()?;
         self.put_back(snapshot, config, inventory);
         let file = file.display().to_string();
-        tracing::warn!("{file} is taken back: {why}; the configuration of before is in force");
         self.show(None, Some(format!("{file} was taken back: {why}")));
+        tracing::warn!("{file} is taken back: {why}; the configuration of before is in force");
         Some(json!({ "taken_back": file, "why": why }))
     }
 
