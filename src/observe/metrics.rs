@@ -298,8 +298,8 @@ mod tests {
         let many = Directory { routes: labels, views: vec!["vpc".to_owned()], ..Directory::default() };
         let seats = worker.seat(&Arc::new(many));
         let last = block::ROUTES as u32 - 1;
-        for (route, view) in [(Some(0), Some(0)), (Some(last), None), (Some(last + 1), None), (None, None)] {
-            worker.count(&Event { route, view, ..event(1, 0, 1) }, &seats);
+        for (view, route) in [(Some(0), Some(0)), (None, Some(last)), (None, Some(last + 1)), (None, None)] {
+            worker.count(&Event { view, route, ..event(1, 0, 1) }, &seats);
         }
         let sums = metrics.sum();
         assert_eq!(sums.by_route.len(), block::ROUTES + 2);
