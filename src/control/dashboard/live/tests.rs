@@ -1,0 +1,1 @@
+//! Frames from glances: rates, parts, percentiles, and lists that stay short.
