@@ -194,7 +194,7 @@ fn everything_is_reached_and_done_by_keyboard() {
     browser.until("#state-heading", "all is well", |text| text == "All is well");
     // From the top, in the order of the page, and each place where the focus is can be seen.
     let mut walk: Vec<String> = Vec::new();
-    for _ in 0..13 {
+    for _ in 0..12 {
         browser.press(&[TAB]);
         let place = browser.run(
             "const one = document.activeElement, style = getComputedStyle(one);
@@ -218,7 +218,6 @@ fn everything_is_reached_and_done_by_keyboard() {
             "/metrics",
             "/api/status",
             "/readyz",
-            walk.last().unwrap(),
         ]
     );
     browser.run("document.getElementById('e-client').focus()");

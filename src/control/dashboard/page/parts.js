@@ -1,7 +1,7 @@
 // A frame → the page. Everything that is written goes through `write`, `name` or `plain`.
 
 import { bar, byId, draw, line, make, mark, name, none, plain, rows, write } from "./dom.js";
-import { count, moment, part, pieces, rate, say, span, spoken, time } from "./words.js";
+import { count, millis, moment, part, pieces, rate, say, span, spoken, time } from "./words.js";
 
 const SIGNS = { good: "✓", warning: "!", bad: "×" };
 const HOUR = 3600;
@@ -43,7 +43,7 @@ function state(frame) {
   const [all, up] = frame.servers;
   const facts = [
     all ? say("facts.servers", { all: count(all), up: count(up) }) : say("facts.servers.none"),
-    say("facts.zones", { zones: count(frame.zones[0]), records: count(frame.zones[1]) }),
+    say(frame.zones[0] === 1 ? "facts.zones.one" : "facts.zones", { zones: count(frame.zones[0]), records: count(frame.zones[1]) }),
     say("facts.uptime", { time: span(frame.uptime_seconds) }),
   ];
   write(byId("state-facts"), facts.join(" · "));
@@ -88,7 +88,7 @@ function figures(frame) {
 
 function latency(lines) {
   rows(byId("latency"), lines, line(["", "n", "n", "n", "n"]), (row, one) => {
-    const texts = [say(`latency.${one.of}`), rate(one.rate), time(one.p50), time(one.p95), time(one.p99)];
+    const texts = [say(`latency.${one.of}`), rate(one.rate), millis(one.p50), millis(one.p95), millis(one.p99)];
     texts.forEach((text, at) => write(row.children[at], text));
   });
 }

@@ -12,8 +12,8 @@ export const WORDS = {
     "state.good": "All is well", "state.warning": "Working, but this wants a look", "state.bad": "Clients are affected",
     "state.stale": "No news since {time}. Last known: {state}",
     "facts.servers": "{up} of {all} upstream servers answer", "facts.servers.none": "No upstream servers",
-    "facts.zones": "{zones} zones with {records} records", "facts.uptime": "up for {time}",
-    "level.warning": "Note", "level.bad": "Wrong",
+    "facts.zones": "{zones} zones with {records} records", "facts.zones.one": "one zone with {records} records", "facts.uptime": "up for {time}",
+    "level.warning": "Note", "level.bad": "Fault",
     "c.not-ready": "This server does not answer queries: {subject}",
     "c.upstream-down": "No server of upstream {subject} answers: {number} of {number} are down",
     "c.server-down": "Server {object} of upstream {subject} is down; the others answer in its place",
@@ -38,6 +38,7 @@ export const WORDS = {
     "lately": "last 10 seconds",
     "latency": "Time to answer", "latency.of": "Answers", "latency.note": "Half, 95 and 99 of a hundred answers took no longer; estimated within buckets.",
     "latency.all": "all", "latency.here": "from here", "latency.outside": "from outside", "latency.usual": "usual time",
+    "p50": "p50 ms", "p95.short": "p95 ms", "p99": "p99 ms",
     "rate": "per second", "part": "share", "total": "since start", "count": "queries",
     "sources": "Where answers come from", "source": "source",
     "source.answer-cache": "answer cache", "source.response-cache": "response cache", "source.stale": "stale, source is silent",
@@ -83,7 +84,7 @@ export const WORDS = {
     "state.good": "すべて正常です", "state.warning": "稼働中ですが、確認が必要です", "state.bad": "クライアントに影響が出ています",
     "state.stale": "{time} 以降の情報がありません。最後に確認した状態：{state}",
     "facts.servers": "アップストリームサーバー {all} 台中 {up} 台が応答", "facts.servers.none": "アップストリームなし",
-    "facts.zones": "{zones} ゾーン、{records} レコード", "facts.uptime": "稼働時間 {time}",
+    "facts.zones": "{zones} ゾーン、{records} レコード", "facts.zones.one": "1 ゾーン、{records} レコード", "facts.uptime": "稼働時間 {time}",
     "level.warning": "注意", "level.bad": "障害",
     "c.not-ready": "このサーバーはクエリに応答できません：{subject}",
     "c.upstream-down": "アップストリーム {subject} のサーバーが1台も応答しません（{number} 台すべて停止）",
@@ -109,6 +110,7 @@ export const WORDS = {
     "lately": "直近10秒間",
     "latency": "応答時間", "latency.of": "応答元", "latency.note": "応答の 50%、95%、99% が収まる時間です（区間内の推定値）。",
     "latency.all": "全体", "latency.here": "このサーバー内", "latency.outside": "外部への問い合わせ", "latency.usual": "通常の応答時間",
+    "p50": "p50 ms", "p95.short": "p95 ms", "p99": "p99 ms",
     "rate": "毎秒", "part": "割合", "total": "起動後の累計", "count": "クエリ数",
     "sources": "応答の内訳", "source": "応答元",
     "source.answer-cache": "応答キャッシュ", "source.response-cache": "共有キャッシュ", "source.stale": "期限切れキャッシュ（応答元が無応答）",
@@ -132,7 +134,7 @@ export const WORDS = {
     "explain.who": "{client} はネットワーク {network}、ビュー {view} に属しています。", "explain.nobody": "{client} はどのネットワークにも属していません。",
     "explain.answer": "応答：{outcome}", "explain.then": "続いて {name} {type}", "explain.first": "{name} {type}",
     "explain.noroute": "このネットワークから見えるルートはありません。",
-    "explain.asks": "問い合わせ先 {servers}", "explain.waits": "待ち時間は1台につき {each} ミリ秒、全体で {all} ミリ秒まで",
+    "explain.asks": "問い合わせ先 {servers}", "explain.waits": "待ち時間は1台につき {each} ms、全体で {all} ms まで",
     "explain.keeps": "応答の保持は最長 {ttl} 秒、否定応答は {negative} 秒",
     "explain.wrong": "{field}：{reason}", "explain.failed": "サーバーから結果を取得できませんでした。もう一度お試しください。",
     "fate.won": "✓ 応答する", "fate.passed": "↓ 次へ", "fate.possible": "? まず問い合わせ", "fate.lost": "– 到達しない", "fate.unseen": "× 見えない",
@@ -141,7 +143,7 @@ export const WORDS = {
     "reload.success": "✓ 再読み込み成功", "reload.failure": "■ 失敗", "reload.none": "起動後の再読み込みはありません。",
     "cache.answer": "応答キャッシュ（全ワーカー合計）", "cache.response": "共有キャッシュ",
     "foot": "Kakehashi {version} · ワーカー {workers} · 集計は閲覧中のみ",
-    "unit.ms": "{number} ミリ秒", "unit.s": "{number} 秒", "unit.min": "{number} 分", "unit.h": "{number} 時間", "unit.d": "{number} 日",
+    "unit.ms": "{number} ms", "unit.s": "{number} 秒", "unit.min": "{number} 分", "unit.h": "{number} 時間", "unit.d": "{number} 日",
   },
 };
 
@@ -152,6 +154,7 @@ export function speak(wanted) {
   language = WORDS[wanted] ? wanted : "en";
   formats.number = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
   formats.fine = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+  formats.short = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
   formats.part = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
   formats.clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   formats.day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
@@ -175,9 +178,10 @@ export const count = (value) => there(value, formats.number);
 export const rate = (value) => there(value, value < 10 ? formats.fine : formats.number);
 export const part = (value) => there(value, formats.part);
 
-// Milliseconds.
+// Milliseconds, with their unit and without.
+export const millis = (value) => there(value, value < 1 ? formats.short : formats.fine);
 export function time(value) {
-  return value === null || value === undefined ? "–" : say("unit.ms", { number: formats.fine.format(value) });
+  return value === null || value === undefined ? "–" : say("unit.ms", { number: millis(value) });
 }
 
 // Seconds, in the largest unit that is worth it and the one below.
@@ -197,6 +201,7 @@ export function span(seconds) {
 
 // A moment: the clock today, else the day with it.
 export function moment(seconds, now) {
+  if (!Number.isFinite(seconds)) return "–";
   const date = new Date(seconds * 1000);
   return Math.abs(now - seconds) < 43200 ? formats.clock.format(date) : formats.day.format(date);
 }
