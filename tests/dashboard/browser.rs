@@ -15,7 +15,8 @@ pub struct Browser {
     driver: Child,
     address: SocketAddr,
     session: String,
-    _profile: tempfile::TempDir,
+    /// Kept until the end.
+    profile: tempfile::TempDir,
 }
 
 /// The width and height of a window.
@@ -50,8 +51,8 @@ impl Browser {
         assert!(started, "chromedriver did not start");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let profile = tempfile::tempdir().unwrap();
-        let mut browser = Browser { driver, address, session: String::new(), _profile: profile };
-        let folder = browser._profile.path().display().to_string();
+        let mut browser = Browser { driver, address, session: String::new(), profile };
+        let folder = browser.profile.path().display().to_string();
         let arguments = json!([
             "--headless=new",
             "--no-sandbox",

@@ -97,22 +97,29 @@ impl Theatre {
     }
 }
 
+/// The play, as long as it goes on; whatever ends it, the next viewer has it begin again. All of this is on one thread.
+struct Playing(Arc<Theatre>);
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let mut stage = self.0.stage();
+        stage.live.pause();
+        stage.is_playing = false;
+    }
+}
+
 /// Once a second, as long as anybody sits there.
 async fn play(theatre: Arc<Theatre>, status: Arc<dyn Status>) {
-    let look = status.look();
+    let _playing = Playing(Arc::clone(&theatre));
+    let _look = status.look();
     let mut beat = interval(PERIOD);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        let mut stage = theatre.stage();
         if theatre.seats.available_permits() == SEATS {
-            stage.live.pause();
-            stage.is_playing = false;
-            drop(look);
             return;
         }
-        let frame = stage.live.step(status.glance());
-        drop(stage);
+        let frame = theatre.stage().live.step(status.glance());
         theatre.frames.send_replace(event("now", &frame));
     }
 }

@@ -29,7 +29,7 @@ export function show(frame) {
 
 // Puts a sentence together; what is put in keeps to itself.
 function sentence(element, key, values) {
-  const wanted = JSON.stringify([spoken(), key, values]);
+  const wanted = plain(JSON.stringify([spoken(), key, values]));
   if (element.dataset.says === wanted) return;
   element.dataset.says = wanted;
   element.replaceChildren(...pieces(key).map((piece) => (Array.isArray(piece) ? name(values[piece[0]] ?? "") : piece)));
@@ -61,10 +61,11 @@ function state(frame) {
     write(since, known ? say("since", { time: moment(concern.since, frame.time), ago }) : "");
   });
   // Said aloud when something else is wrong than before; not each time that a number moves.
-  const spokenOf = [spoken(), frame.state, ...frame.concerns.map((one) => [one.code, one.subject, one.object])];
+  const concerned = frame.concerns.map((one) => [one.code, one.subject, one.object]);
+  const about = plain(JSON.stringify([spoken(), frame.state, ...concerned]));
   const aloud = byId("state-spoken");
-  if (aloud.dataset.of !== JSON.stringify(spokenOf)) {
-    aloud.dataset.of = JSON.stringify(spokenOf);
+  if (aloud.dataset.about !== about) {
+    aloud.dataset.about = about;
     const lines = [...byId("concerns").children].map((row) => row.children[1].textContent);
     write(aloud, [say(`state.${frame.state}`), ...lines].join(". "));
   }

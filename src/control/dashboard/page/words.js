@@ -4,7 +4,7 @@ export const WORDS = {
   en: {
     "skip": "Skip to the state",
     "language": "Language", "theme": "Colours",
-    "theme.auto": "As the system", "theme.light": "Light", "theme.dark": "Dark",
+    "theme.auto": "Auto", "theme.light": "Light", "theme.dark": "Dark",
     "pause": "Pause",
     "link.connecting": "Connecting …", "link.live": "Live", "link.paused": "Paused",
     "link.lost": "No connection; trying again", "link.full": "All eight seats are taken; trying again",
@@ -76,7 +76,7 @@ export const WORDS = {
   ja: {
     "skip": "稼働状態へ移動",
     "language": "言語", "theme": "配色",
-    "theme.auto": "システムに合わせる", "theme.light": "ライト", "theme.dark": "ダーク",
+    "theme.auto": "自動", "theme.light": "ライト", "theme.dark": "ダーク",
     "pause": "一時停止",
     "link.connecting": "接続しています…", "link.live": "リアルタイム更新中", "link.paused": "一時停止中",
     "link.lost": "接続が切れました。再接続しています", "link.full": "同時に閲覧できるのは8人までです。空きを待っています",
