@@ -1,6 +1,6 @@
 //! The numbers behind the dashboard: read once a second while somebody looks, and never otherwise.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::status::{Show, failures, own_zones};
@@ -11,6 +11,7 @@ use crate::observe::metrics::Sums;
 use crate::observe::readings::LoadReading;
 use crate::pipeline::Snapshot;
 use crate::query::Now;
+use crate::route::table::RouteSpec;
 use crate::route::{Target, Visible};
 use crate::upstream::{Group, Role};
 
@@ -65,9 +66,11 @@ fn views(snapshot: &Snapshot, sums: &Sums) -> Vec<ViewGlance> {
     views
 }
 
-/// All routes of the configuration; of those that are built in the ones that were asked.
+/// All routes of the configuration; of those that are built in the ones that were asked. Routes of one label, such as the
+/// reverse zones of one file, are counted together, so they are one line here, too.
 fn routes(snapshot: &Snapshot, sums: &Sums) -> Vec<RouteGlance> {
-    let route = |spec: &crate::route::table::RouteSpec| {
+    let mut labels = HashSet::new();
+    let route = |spec: &RouteSpec| {
         let queries = sums.routes.get(&spec.label).copied().unwrap_or(0);
         let (kind, target) = match spec.target {
             Target::Zone(_) => ("zone", None),
@@ -75,7 +78,8 @@ fn routes(snapshot: &Snapshot, sums: &Sums) -> Vec<RouteGlance> {
             Target::Recurse => ("recurse", None),
             Target::Refuse => ("refuse", None),
         };
-        (queries > 0 || spec.visible != Visible::WhereForwarded).then(|| RouteGlance {
+        let is_shown = queries > 0 || spec.visible != Visible::WhereForwarded;
+        is_shown.then(|| RouteGlance {
             label: spec.label.clone(),
             domain: spec.domain.to_string(),
             kind,
@@ -83,7 +87,7 @@ fn routes(snapshot: &Snapshot, sums: &Sums) -> Vec<RouteGlance> {
             queries,
         })
     };
-    snapshot.table.routes().filter_map(route).collect()
+    snapshot.table.routes().filter(|spec| labels.insert(spec.label.as_str())).filter_map(route).collect()
 }
 
 fn group(group: &Group, now: Now) -> GroupGlance {

@@ -172,3 +172,22 @@ fn an_explanation_is_what_the_server_in_force_would_do() {
     );
     server.terminate();
 }
+
+#[test]
+fn routes_of_one_label_are_one_line() {
+    let site = Site::new("127.0.0.1:0", "", "");
+    site.replace(
+        "main.toml",
+        "file = \"technova.internal.zone\"",
+        "file = \"technova.internal.zone\"\nreverse = true",
+    );
+    let server = site.start();
+    let status: Value = serde_json::from_str(&server.page("/api/status").1).unwrap();
+    let reverse = |routes: &Value| {
+        let labels = routes.as_array().unwrap().iter().map(|route| route["label"].as_str().unwrap());
+        labels.filter(|label| *label == "technova.internal (reverse)").count()
+    };
+    assert_eq!(reverse(&status["routes"]), 2, "two reverse zones are made of its addresses");
+    assert_eq!(reverse(&Viewer::sit(server.http).frame()["routes"]), 1);
+    server.terminate();
+}

@@ -10,6 +10,7 @@ use kakehashi::control::dashboard::question::Question;
 use kakehashi::control::status::{AlertStatus, ConfigurationStatus, ReloadResult, ReloadStatus};
 use kakehashi::control::{self, Running, Status, StatusDocument};
 use kakehashi::observe::Sketches;
+use kakehashi::observe::registry::Format;
 use kakehashi::observe::sketch::{Look, Top, Tops};
 use kakehashi::pipeline::explain::{Explanation, Fate, Hop, RouteLine};
 use kakehashi::query::Now;
@@ -44,7 +45,7 @@ pub fn serve(evil: Evil) -> (Running, Arc<Evil>, SocketAddr) {
 }
 
 impl Status for Evil {
-    fn metrics(&self) -> String {
+    fn metrics(&self, _: Format) -> String {
         String::new()
     }
 

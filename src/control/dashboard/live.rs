@@ -18,8 +18,8 @@ const PAST: usize = 300;
 const LATELY: usize = 10;
 /// How many of each list are shown.
 const CONCERNS: usize = 8;
-const VIEWS: usize = 20;
-const ROUTES: usize = 30;
+const VIEWS: usize = 12;
+const ROUTES: usize = 12;
 const GROUPS: usize = 24;
 const SERVERS: usize = 8;
 const ALERTS: usize = 20;
