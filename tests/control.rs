@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use kakehashi::control::dashboard::Glance;
+use kakehashi::control::dashboard::question::Question;
 use kakehashi::control::status::{RouteStatus, ServerStatus, UpstreamStatus, ZoneStatus};
 use kakehashi::control::{self, Running, Status, StatusDocument};
 use kakehashi::observe::registry::Format;
+use kakehashi::observe::sketch::Look;
+use kakehashi::pipeline::explain::Explanation;
 use serde_json::{Value, json};
 
 #[derive(Default)]
@@ -50,6 +54,28 @@ impl Status for Fake {
                 ..UpstreamStatus::default()
             }],
             ..StatusDocument::default()
+        }
+    }
+
+    // The dashboard is tested in tests/dashboard.rs.
+    fn glance(&self) -> Glance {
+        unreachable!("nobody looks")
+    }
+
+    fn look(&self) -> Look {
+        unreachable!("nobody looks")
+    }
+
+    fn explain(&self, question: &Question) -> Explanation {
+        Explanation {
+            client: question.client,
+            network: None,
+            groups: Vec::new(),
+            view: None,
+            name: question.name.to_string(),
+            qtype: question.qtype.to_string(),
+            hops: Vec::new(),
+            outcome: "REFUSED".into(),
         }
     }
 }
@@ -101,15 +127,20 @@ fn answer(stream: &mut TcpStream) -> Answer {
 }
 
 #[test]
-fn each_page_is_what_it_says_and_no_browser_may_run_it() {
+fn each_page_is_what_it_says_and_a_browser_may_run_the_dashboards_files_alone() {
     let endpoint = start();
     for (path, kind) in [
-        ("/", "text/plain; charset=utf-8"),
+        ("/", "text/html; charset=utf-8"),
+        ("/dashboard/main.js", "text/javascript; charset=utf-8"),
+        ("/dashboard/style.css", "text/css; charset=utf-8"),
+        ("/dashboard/icon.svg", "image/svg+xml"),
+        ("/pages", "text/plain; charset=utf-8"),
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
         ("/metrics?name[]=up", "text/plain; version=0.0.4; charset=utf-8"),
         ("/healthz", "text/plain; charset=utf-8"),
         ("/readyz", "text/plain; charset=utf-8"),
         ("/api/status", "application/json"),
+        ("/api/explain?client=10.0.0.1&name=a.test", "application/json"),
     ] {
         let answer = endpoint.ask("GET", path);
         assert_eq!(answer.code, 200, "{path}");
@@ -118,10 +149,15 @@ fn each_page_is_what_it_says_and_no_browser_may_run_it() {
             "x-content-type-options: nosniff",
             "cache-control: no-store",
             "content-security-policy: default-src 'none'",
+            "frame-ancestors 'none'",
+            "referrer-policy: no-referrer",
             "connection: close",
         ] {
             assert!(answer.head.contains(header), "{path}: {header}\n{}", answer.head);
         }
+        let is_dashboard = path == "/" || path.starts_with("/dashboard/");
+        assert_eq!(answer.head.contains("script-src 'self'"), is_dashboard, "{path}");
+        assert!(!answer.head.contains("unsafe"), "{path}");
         assert!(!answer.body.is_empty());
     }
 }

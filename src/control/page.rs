@@ -1,33 +1,52 @@
 //! Method and path → response. No I/O, no input but these two.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
+use super::dashboard::asset::{self, Asset};
+use super::dashboard::question::Question;
 use super::status::Status;
 use crate::observe::registry::Format;
 
-/// A response with a whole body.
-pub type Reply = Response<Full<Bytes>>;
+/// A response; its body is whole, or a stream.
+pub type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+const EVENTS: &str = "text/event-stream";
+const NO_MARKUP: &str = "default-src 'none'; frame-ancestors 'none'";
+/// When somebody who found no seat may come again.
+const LATER: &str = "15";
+
 const INDEX: &str = "Kakehashi, a hybrid DNS server\n\n\
-    /metrics     for Prometheus\n\
-    /healthz     200 while the process lives\n\
-    /readyz      200 while queries can be answered, else 503 and why\n\
-    /api/status  everything, as JSON\n";
+    /             the dashboard, for a browser\n\
+    /metrics      for Prometheus\n\
+    /healthz      200 while the process lives\n\
+    /readyz       200 while queries can be answered, else 503 and why\n\
+    /api/status   everything, as JSON\n\
+    /api/explain  ?client=ADDRESS&name=NAME&type=TYPE: what a client is answered, and why, as JSON\n\
+    /api/live     the dashboard's events; eight may look at once\n";
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
+    /// A file of the dashboard; at `/` the dashboard itself.
+    Asset(&'static Asset),
+    /// The dashboard's events.
+    Live,
+    /// What a client would be answered.
+    Explain,
     /// The list of pages.
     Index,
     /// Metrics.
@@ -45,18 +64,20 @@ pub enum Page {
 }
 
 impl Page {
-    /// What a request asks for. Its query string, headers and body change nothing.
+    /// What a request asks for. Its headers and body change nothing, and its query string nothing but an explanation.
     pub fn of(method: &Method, path: &str) -> Page {
         if method != Method::GET && method != Method::HEAD {
             return Page::MethodNotAllowed;
         }
         match path {
-            "/" => Page::Index,
+            "/pages" => Page::Index,
             "/metrics" => Page::Metrics(Format::Text),
             "/healthz" => Page::Health,
             "/readyz" => Page::Ready,
             "/api/status" => Page::Status,
-            _ => Page::NotFound,
+            "/api/explain" => Page::Explain,
+            "/api/live" => Page::Live,
+            other => asset::find(other).map_or(Page::NotFound, Page::Asset),
         }
     }
 
@@ -70,12 +91,24 @@ impl Page {
 
     /// Whether it takes work to make, so that requests for it have to take turns.
     pub fn is_costly(self) -> bool {
-        matches!(self, Page::Metrics(_) | Page::Status)
+        matches!(self, Page::Metrics(_) | Page::Status | Page::Explain)
     }
 
     /// Makes it.
-    pub fn reply(self, status: &dyn Status) -> Reply {
+    pub fn reply(self, query: &str, status: &dyn Status) -> Reply {
         match self {
+            Page::Asset(asset) => {
+                let mut reply = reply(StatusCode::OK, asset.kind, asset.text);
+                let policy = HeaderValue::from_static(asset::POLICY);
+                reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+                reply
+            }
+            // The stream itself is made where the seats are.
+            Page::Live => live(http_body_util::Empty::new().boxed_unsync()),
+            Page::Explain => match Question::of(query) {
+                Ok(question) => json(StatusCode::OK, &status.explain(&question)),
+                Err(wrong) => json(StatusCode::BAD_REQUEST, &wrong),
+            },
             Page::Index => reply(StatusCode::OK, TEXT, INDEX),
             Page::Metrics(Format::Text) => reply(StatusCode::OK, METRICS, status.metrics(Format::Text)),
             Page::Metrics(Format::OpenMetrics) => {
@@ -86,11 +119,10 @@ impl Page {
                 Ok(()) => reply(StatusCode::OK, TEXT, "ok\n"),
                 Err(reasons) => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
             },
-            Page::Status => match serde_json::to_vec(&status.status()) {
-                Ok(document) => reply(StatusCode::OK, JSON, document),
-                Err(fault) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{fault}\n")),
-            },
-            Page::NotFound => reply(StatusCode::NOT_FOUND, TEXT, "no such page; / lists those there are\n"),
+            Page::Status => json(StatusCode::OK, &status.status()),
+            Page::NotFound => {
+                reply(StatusCode::NOT_FOUND, TEXT, "no such page; /pages lists those there are\n")
+            }
             Page::MethodNotAllowed => {
                 let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n");
                 reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -128,14 +160,35 @@ fn accepted(headers: &HeaderMap) -> Format {
     if wanted > 0.0 && wanted >= weight(Format::Text) { Format::OpenMetrics } else { Format::Text }
 }
 
+/// A stream of events.
+pub fn live(body: UnsyncBoxBody<Bytes, Infallible>) -> Reply {
+    let mut reply = reply(StatusCode::OK, EVENTS, "");
+    *reply.body_mut() = body;
+    reply
+}
+
+/// All seats are taken.
+pub fn full() -> Reply {
+    let mut reply = reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, "as many look as may at once\n");
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(LATER));
+    reply
+}
+
+fn json(code: StatusCode, document: &impl serde::Serialize) -> Reply {
+    match serde_json::to_vec(document) {
+        Ok(document) => reply(code, JSON, document),
+        Err(fault) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{fault}\n")),
+    }
+}
+
 fn reply(code: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(Full::new(body.into()).boxed_unsync());
     *reply.status_mut() = code;
     // Pages hold names that clients and upstreams chose: a browser must neither guess a type nor run anything.
     let headers = [
         (CONTENT_TYPE, kind),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (CONTENT_SECURITY_POLICY, NO_MARKUP),
         (CACHE_CONTROL, "no-store"),
         (REFERRER_POLICY, "no-referrer"),
     ];

@@ -1,27 +1,30 @@
 //! The thread that serves the pages: hyper's HTTP/1 on a small runtime, everything about it bounded.
 //!
 //! One request a connection, a deadline for each, so many connections at once; costly pages take turns and leave the
-//! processor alone between them. Whoever floods this port waits in the kernel's queue, and DNS does not notice.
+//! processor alone between them; the dashboard's streams have a few seats and deadlines of their own. Whoever floods this port waits in the kernel's queue, and DNS does not notice.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hyper::Request;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant as Moment, sleep, timeout, timeout_at};
 
-use super::page::{Page, Reply};
+use super::dashboard::stream::{Limit, Theatre};
+use super::page::{self, Page, Reply};
 use super::status::Status;
 
 /// Connections at once.
@@ -36,6 +39,8 @@ const BUFFER: usize = 16 << 10;
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// From the connection to the end of the response, however slowly its client reads.
 const WHOLE_TIME: Duration = Duration::from_secs(15);
+/// What the kernel keeps of a response that is not read yet; it takes twice as much.
+const SEND_BUFFER: usize = 64 << 10;
 /// What is read, and for how long, of a request that was answered before its end: a reset would lose the answer.
 const LINGER: (usize, Duration) = (64 << 10, Duration::from_millis(500));
 /// Costly pages may take one part of the processor's time in so many.
@@ -59,7 +64,7 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(());
     let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
-        let desk = Arc::new(Desk { status, turn: Arc::default() });
+        let desk = Arc::new(Desk { status, turn: Arc::default(), theatre: Arc::default() });
         let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
         runtime.block_on(async {
             accept(&listener, &slots, &desk, stopped).await;
@@ -90,6 +95,7 @@ impl Running {
 struct Desk {
     status: Arc<dyn Status>,
     turn: Arc<Mutex<()>>,
+    theatre: Arc<Theatre>,
 }
 
 async fn accept(
@@ -112,9 +118,15 @@ async fn accept(
         match accepted {
             Ok((stream, _)) => {
                 let desk = Arc::clone(desk);
+                // What the kernel holds for a slow reader; the system's own bound is megabytes.
+                let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
                 tokio::spawn(async move {
-                    // Who is slower than this, or sends what is no HTTP, hears nothing more.
-                    let _ = timeout(WHOLE_TIME, serve(stream, desk)).await;
+                    let limit = Limit::within(WHOLE_TIME);
+                    let mut serving = pin!(serve(stream, desk, limit.clone()));
+                    // Who is slower than this, or sends what is no HTTP, hears nothing more. A stream moves its limit on.
+                    while timeout_at(limit.get(), &mut serving).await.is_err() && Moment::now() < limit.get()
+                    {
+                    }
                     drop(slot);
                 });
             }
@@ -124,10 +136,10 @@ async fn accept(
 }
 
 /// Answers one request, whatever else its client sends.
-async fn serve(stream: TcpStream, desk: Arc<Desk>) {
+async fn serve(stream: TcpStream, desk: Arc<Desk>, limit: Limit) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let desk = Arc::clone(&desk);
-        Box::pin(async move { Ok::<_, Infallible>(desk.reply(&request).await) })
+        let (desk, limit) = (Arc::clone(&desk), limit.clone());
+        Box::pin(async move { Ok::<_, Infallible>(desk.reply(&request, limit).await) })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -162,19 +174,34 @@ async fn linger(mut stream: TcpStream) {
 }
 
 impl Desk {
-    async fn reply(&self, request: &Request<Incoming>) -> Reply {
+    async fn reply(&self, request: &Request<Incoming>, limit: Limit) -> Reply {
         let page = Page::of(request.method(), request.uri().path()).as_accepted(request.headers());
+        let query = request.uri().query().unwrap_or("");
+        if page == Page::Live {
+            return self.live(request.method(), limit);
+        }
         if !page.is_costly() {
-            return page.reply(self.status.as_ref());
+            return page.reply(query, self.status.as_ref());
         }
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let begin = Instant::now();
-        let reply = page.reply(self.status.as_ref());
+        let reply = page.reply(query, self.status.as_ref());
         let rest = begin.elapsed() * (SHARE - 1);
         tokio::spawn(async move {
             sleep(rest).await;
             drop(turn);
         });
         reply
+    }
+    /// A seat before the dashboard's events. Whoever only asks for the head takes none.
+    fn live(&self, method: &Method, limit: Limit) -> Reply {
+        if method == Method::HEAD {
+            let has_room = self.theatre.has_room();
+            return if has_room { Page::Live.reply("", self.status.as_ref()) } else { page::full() };
+        }
+        match self.theatre.sit(&self.status) {
+            Some(seat) => page::live(StreamBody::new(seat.watch(limit)).boxed_unsync()),
+            None => page::full(),
+        }
     }
 }

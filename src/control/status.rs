@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
+use super::dashboard::Glance;
+use super::dashboard::question::Question;
 use crate::observe::registry::Format;
+use crate::observe::sketch::Look;
+use crate::pipeline::explain::Explanation;
 
 /// Who knows the answers.
 pub trait Status: Send + Sync {
@@ -12,6 +16,12 @@ pub trait Status: Send + Sync {
     fn ready(&self) -> Result<(), Vec<String>>;
     /// The state of everything.
     fn status(&self) -> StatusDocument;
+    /// The numbers behind the dashboard, read once a second while somebody looks.
+    fn glance(&self) -> Glance;
+    /// Somebody looks: what is asked most is counted until the guard is dropped.
+    fn look(&self) -> Look;
+    /// What a client would be answered.
+    fn explain(&self, question: &Question) -> Explanation;
 }
 
 /// The state of everything.
@@ -39,6 +49,21 @@ pub struct StatusDocument {
     pub caches: Vec<CacheStatus>,
     /// What limits kept from clients.
     pub limits: Vec<LimitStatus>,
+    /// What the detectors found lately, newest first.
+    pub alerts: Vec<AlertStatus>,
+}
+
+/// Something odd in what clients ask.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AlertStatus {
+    /// What kind, as one word: the detector's name.
+    pub kind: String,
+    /// Whom or what it is about: a client, a domain.
+    pub subject: String,
+    /// What was seen, in a sentence.
+    pub evidence: String,
+    /// When, RFC 3339.
+    pub time: String,
 }
 
 /// What a limit kept from clients.

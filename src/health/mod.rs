@@ -3,9 +3,11 @@
 //! One [`Health`] a server, shared by all workers: they tell what became of their queries, the [`Prober`] what became of
 //! its own, and whoever chooses a server reads one atomic. [`standing`] is the whole of the logic, without clock or I/O.
 
+pub mod history;
 pub mod probe;
 pub mod standing;
 
+pub use history::Change;
 pub use probe::{Probe, Prober};
 pub use standing::{Judge, Rules, Signal, Standing, State};
 
@@ -15,6 +17,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use self::history::History;
 
 use crate::query::Now;
 use crate::wire::rcode;
@@ -64,6 +68,7 @@ pub struct Health {
     retry_at_micros: AtomicU64,
     /// When it came back; 0 once that is long ago.
     back_at_micros: AtomicU64,
+    history: History,
     wake: Notify,
 }
 
@@ -99,6 +104,7 @@ impl Health {
             changed_unix_micros: AtomicU64::new(0),
             retry_at_micros: AtomicU64::new(0),
             back_at_micros: AtomicU64::new(0),
+            history: History::default(),
             wake: Notify::new(),
         }
     }
@@ -164,10 +170,12 @@ impl Health {
         match after {
             State::Down => {
                 self.falls.fetch_add(1, Relaxed);
+                self.history.note(now, after);
                 tracing::warn!(%upstream, %server, reason = %signal, "upstream server is down");
             }
             State::Up if before == State::Down => {
                 self.back_at_micros.store(micros(now.monotonic).max(1), Relaxed);
+                self.history.note(now, after);
                 tracing::info!(%upstream, %server, reason = %signal, "upstream server is up again");
             }
             // A single lost packet does this and undoes it: not worth the operator's eye.
@@ -215,6 +223,11 @@ impl Health {
     /// Waits until a query failed and a probe should say whether the server is still there.
     pub async fn suspected(&self) {
         self.wake.notified().await;
+    }
+
+    /// When it went down and came back lately, oldest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.history.changes()
     }
 
     /// What is known.

@@ -228,6 +228,11 @@ impl RouteTable {
             .map(|route| &route.spec)
     }
 
+    /// The view of a network.
+    pub fn view_of(&self, network: u32) -> Option<u32> {
+        self.view_of_network.get(network as usize).copied()
+    }
+
     /// The networks that share a view.
     pub fn networks_of(&self, view: u32) -> impl Iterator<Item = u32> {
         self.view_of_network.iter().zip(0..).filter(move |(of, _)| **of == view).map(|(_, network)| network)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::reload::{InForce, Kept, NOTHING_ON_TRIAL, OnTrial, read};
-use super::status::Awaiting;
+use super::reloads::Awaiting;
 use super::trial::{Answered, Counts, Trial};
 use crate::listen::clock;
 

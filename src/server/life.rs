@@ -28,8 +28,9 @@ use crate::control;
 use crate::exchange::{Exchange, Fleet};
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
-use crate::observe::{Metrics, QueryLog, Recorder};
+use crate::observe::{Metrics, QueryLog, Recorder, Sketches};
 use crate::pipeline::{Outfit, Shared, Worker};
+use crate::query::Onlooker;
 
 /// How long a stop waits for what is in flight: longer than any upstream deadline that makes sense.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -142,7 +143,9 @@ impl Server {
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
-        let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers)
+        let sketches = Sketches::default();
+        let onlookers: Vec<Box<dyn Onlooker>> = vec![Box::new(sketches.sketch())];
+        let (log, lanes) = QueryLog::start_watched(&log_target(&config), queue, workers, onlookers)
             .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
@@ -160,6 +163,7 @@ impl Server {
             started,
             capacities: (config.cache.size, config.cache.answer_size * workers as u64),
             limits: limits(&config, workers, descriptors),
+            sketches,
         };
         let show = Arc::new(show);
         // First, so that whoever asks is told that it is not ready yet.

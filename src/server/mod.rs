@@ -1,18 +1,21 @@
 //! Config → Snapshot; start, reload, drain, stop.
 //!
 //! [`build`] makes a snapshot off to the side; [`life`] keeps the server alive between signals, [`reload`] puts what
-//! changed in force; [`status`] tells the HTTP endpoint what it may show, [`standing`] whether the node is ready;
+//! changed in force; [`status`] tells the HTTP endpoint what it may show, [`glance`] its dashboard, [`standing`] whether
+//! the node is ready;
 //! [`journal`] writes for journald, [`descriptor`] shares out file descriptors.
 
 mod adapter;
 mod apply;
 pub mod build;
 mod descriptor;
+mod glance;
 mod journal;
 mod life;
 mod policy;
 mod probing;
 mod reload;
+mod reloads;
 mod standing;
 mod status;
 mod steer;

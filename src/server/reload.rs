@@ -246,6 +246,7 @@ impl InForce {
             }
             Err(_) => reloads.failed += 1,
         }
+        reloads.remember(now, &outcome);
         reloads.last = Some((now, outcome));
     }
 }

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::life::Origin;
+pub(super) use super::reloads::Reloads;
+use super::reloads::{reload, rfc3339};
 use super::standing::Standing;
 use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
+use crate::control::dashboard::Glance;
+use crate::control::dashboard::question::Question;
 use crate::control::status::{
-    CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, ReloadResult, ReloadStatus, RouteStatus,
-    ServerStatus, StatusDocument, TrialStatus, UpstreamStatus, ViewStatus, ZoneStatus,
+    CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, RouteStatus, ServerStatus,
+    StatusDocument, TrialStatus, UpstreamStatus, ViewStatus, ZoneStatus,
 };
 use crate::health::State;
 use crate::listen::stats::Closed;
@@ -21,33 +25,12 @@ use crate::observe::readings::{
     ZoneReading,
 };
 use crate::observe::registry::{Exposition, Format};
+use crate::observe::sketch::{Look, Sketches};
 use crate::observe::{LogControl, Metrics, Readings, process};
+use crate::pipeline::explain::{Explanation, explain};
 use crate::pipeline::{Shared, Snapshot};
 use crate::route::{Target, Visible};
 use crate::upstream::{self, Role};
-
-/// What became of reloads.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reloads {
-    pub succeeded: u64,
-    pub failed: u64,
-    /// When the configuration in force was loaded.
-    pub last_success: Option<SystemTime>,
-    /// The last one of all.
-    pub last: Option<(SystemTime, Result<(), Vec<String>>)>,
-    /// What is in force until it is confirmed.
-    pub awaiting: Option<Awaiting>,
-    /// How the last trial ended.
-    pub last_trial: Option<String>,
-}
-
-/// A configuration that waits to be confirmed.
-#[derive(Debug, Clone)]
-pub(super) struct Awaiting {
-    pub file: String,
-    /// Monotonic.
-    pub ends: Duration,
-}
 
 /// Everything that is shown.
 pub(super) struct Show {
@@ -63,6 +46,8 @@ pub(super) struct Show {
     pub capacities: (u64, u64),
     /// Queries that may wait, and TCP connections that may be open, of all workers.
     pub limits: (u64, u64),
+    /// What is asked most, while somebody looks.
+    pub sketches: Sketches,
 }
 
 impl Status for Show {
@@ -109,12 +94,26 @@ impl Status for Show {
                     count,
                 })
                 .collect(),
+            alerts: Vec::new(),
         }
+    }
+
+    fn glance(&self) -> Glance {
+        super::glance::glance(self)
+    }
+
+    fn look(&self) -> Look {
+        self.sketches.look()
+    }
+
+    fn explain(&self, question: &Question) -> Explanation {
+        let Question { client, name, qtype } = question;
+        explain(&self.shared.snapshot(), *client, name, *qtype, clock::now())
     }
 }
 
 impl Show {
-    fn configuration(&self) -> ConfigurationStatus {
+    pub(super) fn configuration(&self) -> ConfigurationStatus {
         let reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ConfigurationStatus {
             file: match &self.origin {
@@ -122,11 +121,7 @@ impl Show {
                 Origin::Memory => "built in".into(),
             },
             loaded: reloads.last_success.map(rfc3339).unwrap_or_default(),
-            last_reload: reloads.last.map(|(time, outcome)| ReloadStatus {
-                result: if outcome.is_ok() { ReloadResult::Success } else { ReloadResult::Failure },
-                time: rfc3339(time),
-                reasons: outcome.err().unwrap_or_default(),
-            }),
+            last_reload: reloads.last.map(|(time, outcome)| reload(time, &outcome)),
             on_trial: reloads.awaiting.map(|awaiting| TrialStatus {
                 file: awaiting.file,
                 seconds: awaiting.ends.saturating_sub(clock::now().monotonic).as_secs(),
@@ -145,7 +140,7 @@ impl Show {
         })
     }
 
-    fn caches(&self) -> Vec<CacheStatus> {
+    pub(super) fn caches(&self) -> Vec<CacheStatus> {
         let (response, answer) = self.capacities;
         let cache = |name: &str, counts: Counts, capacity_bytes| CacheStatus {
             name: name.into(),
@@ -290,7 +285,7 @@ fn readings(group: &upstream::GroupStatus) -> impl Iterator<Item = UpstreamReadi
     })
 }
 
-fn failures(server: &upstream::ServerStatus) -> BTreeMap<&'static str, u64> {
+pub(super) fn failures(server: &upstream::ServerStatus) -> BTreeMap<&'static str, u64> {
     let tally = &server.counts.tally;
     BTreeMap::from([
         ("timeout", tally.timeouts),
@@ -365,14 +360,14 @@ fn routes(snapshot: &Snapshot, queries: &std::collections::HashMap<String, u64>)
     snapshot.table.routes().map(route).collect()
 }
 
-struct ZoneFacts {
+pub(super) struct ZoneFacts {
     origin: String,
     serial: u32,
-    records: u64,
+    pub(super) records: u64,
 }
 
 /// The zones of the configuration; those that are built in have nothing to tell.
-fn own_zones(snapshot: &Snapshot) -> impl Iterator<Item = (String, ZoneFacts)> {
+pub(super) fn own_zones(snapshot: &Snapshot) -> impl Iterator<Item = (String, ZoneFacts)> {
     snapshot.table.routes().filter(|spec| spec.visible != Visible::WhereForwarded).filter_map(|spec| {
         let Target::Zone(number) = spec.target else { return None };
         let zone = snapshot.zones[number as usize].zone();
@@ -394,8 +389,4 @@ fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
             records: zone.records,
         })
         .collect()
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.0}"))
 }
