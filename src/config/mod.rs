@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
-    Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,
+    Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, Detect, FallThrough, HealthCheck,
     Listen, LogTarget, MaxQps, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target,
     Unknown, Upstream,
 };

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    CacheSpec, ClientsSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec,
+    CacheSpec, ClientsSpec, DetectSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec,
     UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
@@ -31,6 +31,7 @@ pub(super) struct Spec {
     pub(super) cache: Option<Placed<Single<CacheSpec>>>,
     pub(super) clients: Option<Placed<Single<ClientsSpec>>>,
     pub(super) query_log: Option<Placed<Single<QueryLogSpec>>>,
+    pub(super) detect: Option<Placed<Single<DetectSpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
     pub(super) rules: Vec<Written<RuleSpec>>,
@@ -135,6 +136,7 @@ impl Reading {
             cache,
             clients,
             query_log,
+            detect,
             network,
             upstream,
             rule,
@@ -152,6 +154,7 @@ impl Reading {
         only_one("[cache]", &mut spec.cache, cache, faults);
         only_one("[clients]", &mut spec.clients, clients, faults);
         only_one("[query-log]", &mut spec.query_log, query_log, faults);
+        only_one("[detect]", &mut spec.detect, detect, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);
         append(&mut spec.rules, rule);

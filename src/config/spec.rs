@@ -21,6 +21,7 @@ shape! {
         optional "cache" cache: Single<CacheSpec> = "[cache]";
         optional "clients" clients: Single<ClientsSpec> = "[clients]";
         optional "query-log" query_log: Single<QueryLogSpec> = "[query-log]";
+        optional "detect" detect: Single<DetectSpec> = "[detect]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -89,6 +90,25 @@ shape! {
         optional "rotate-every" rotate_every: String = r#"rotate-every = "1d""#;
         optional "keep" keep: u64 = "keep = 30";
         optional "queue" queue: String = r#"queue = "8MiB""#;
+    }
+}
+
+shape! {
+    /// `[detect]`
+    struct DetectSpec "[detect]" {
+        optional "enabled" enabled: bool = "enabled = true";
+        optional "generated-names" generated_names: u64 = "generated-names = 6";
+        optional "tunnel-names" tunnel_names: u64 = "tunnel-names = 40";
+        optional "nxdomain" nxdomain: String = r#"nxdomain = "5/s""#;
+        optional "servfail" servfail: String = r#"servfail = "5/s""#;
+        optional "change" change: u64 = "change = 10";
+        optional "change-queries" change_queries: String = r#"change-queries = "50/s""#;
+        optional "beacon" beacon: u64 = "beacon = 30";
+        optional "cooldown" cooldown: String = r#"cooldown = "1h""#;
+        optional "allow-domains" allow_domains: Texts = r#"allow-domains = ["telemetry.example.com"]"#;
+        optional "allow-clients" allow_clients: Texts = r#"allow-clients = ["10.100.40.0/24"]"#;
+        optional "file" file: String = r#"file = "/var/log/kakehashi/alerts.log""#;
+        optional "webhook" webhook: String = r#"webhook = "https://alerts.example.com/dns""#;
     }
 }
 
@@ -228,12 +248,13 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 9] = [
+    let tables: [(&str, &[Key]); 10] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
         (ClientsSpec::TITLE, ClientsSpec::KEYS),
         (QueryLogSpec::TITLE, QueryLogSpec::KEYS),
+        (DetectSpec::TITLE, DetectSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

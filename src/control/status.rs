@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::detect::Alert;
 use crate::observe::registry::Format;
 
 /// Who knows the answers.
@@ -37,6 +38,8 @@ pub struct StatusDocument {
     pub upstreams: Vec<UpstreamStatus>,
     /// Both caches.
     pub caches: Vec<CacheStatus>,
+    /// What the detectors told, the latest first, a hundred at most.
+    pub alerts: Vec<Alert>,
     /// What limits kept from clients.
     pub limits: Vec<LimitStatus>,
 }

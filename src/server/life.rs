@@ -23,6 +23,7 @@ use super::warm;
 use crate::cache::PublishedCounts;
 use crate::config::{Config, Diagnostic, LogTarget};
 use crate::control;
+use crate::detect;
 use crate::exchange::{Exchange, Fleet};
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
@@ -131,7 +132,9 @@ impl Server {
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
-        let (log, lanes) = QueryLog::start(&log_target(&config), queue, workers)
+        let (lookout, detecting) = detect::start(detect::Settings::of(&config, &shared.snapshot().directory.node));
+        let (log, lanes) =
+            QueryLog::start_watched(&log_target(&config), queue, workers, vec![Box::new(lookout)])
             .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
@@ -144,6 +147,7 @@ impl Server {
             counts,
             standing: Arc::clone(&standing),
             log: log.control(),
+            detecting: detecting.clone(),
             reloads: Arc::clone(&reloads),
             origin: origin.clone(),
             started,
@@ -180,6 +184,7 @@ impl Server {
                 shared: Arc::clone(&shared),
                 metrics,
                 log: log.control(),
+                detecting,
                 watch: probing.watching(),
                 reloads,
             })?,

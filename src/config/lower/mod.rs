@@ -5,6 +5,7 @@
 //! others out of nothing. Whether the model may be used is decided at the end, by the list of faults.
 
 mod clients;
+mod detect;
 mod network;
 mod route;
 mod server;
@@ -29,6 +30,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         cache,
         clients,
         query_log,
+        detect,
         networks,
         upstreams,
         rules,
@@ -41,6 +43,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     let cache = server::cache(cache, faults);
     let clients = clients::clients(clients, faults);
     let query_log = server::query_log(query_log, faults);
+    let detect = detect::detect(detect, faults);
     let special_use_names = match special_use_names {
         Some(Placed { value: false, .. }) => SpecialUse::Forward,
         _ => SpecialUse::Serve,
@@ -60,6 +63,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         cache,
         clients,
         query_log,
+        detect,
         special_use_names,
         networks,
         upstreams,
