@@ -29,15 +29,26 @@ pub fn print() {
         .collect();
     let false_share = share(&benign);
     println!("one name alone, log-odds above 0:");
-    println!("  domains that people chose, held out: {:.1} % of {} called drawn", false_share * 100.0, benign.len());
-    println!("{:32} {:>8} {:>9} {:>9}  {:>13} {:>7}", "family", "trained", "recall", "precision", "clients found", "median");
+    println!(
+        "  domains that people chose, held out: {:.1} % of {} called drawn",
+        false_share * 100.0,
+        benign.len()
+    );
+    println!(
+        "{:32} {:>8} {:>9} {:>9}  {:>13} {:>7}",
+        "family", "trained", "recall", "precision", "clients found", "median"
+    );
     for family in &FAMILIES {
         let scores: Vec<f32> = (0..2_000).map(|n| score(family, n)).collect();
         let recall = share(&scores);
         let precision = recall / (recall + false_share).max(1e-9);
         let found = infected(|rng, n, seed| dga(family, rng, n, seed), Kind::GeneratedNames);
         let trained = if family.trained { "yes" } else { "held out" };
-        report(family.name, &format!("{trained:>8} {:>8.1}% {:>8.1}%", recall * 100.0, precision * 100.0), &found);
+        report(
+            family.name,
+            &format!("{trained:>8} {:>8.1}% {:>8.1}%", recall * 100.0, precision * 100.0),
+            &found,
+        );
     }
     for tunnel in &TUNNELS {
         let ask = |rng: &mut Rng, n: usize, seed: u64| Query {
@@ -122,10 +133,19 @@ pub fn cost() {
             queries[least..least + 60_000].to_vec()
         } else {
             let mut rng = Rng::new(4);
-            let flood = |n: u64| Query::new(BEGIN + n * 1_000, 1, 9, format!("{}.{}.com", rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12)));
+            let flood = |n: u64| {
+                Query::new(
+                    BEGIN + n * 1_000,
+                    1,
+                    9,
+                    format!("{}.{}.com", rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12)),
+                )
+            };
             (0..60_000).map(flood).map(Query::missing).collect()
         };
-        queries[..middle].iter().for_each(|query| query.show(&mut Vec::new(), &mut |seen| detector.see(seen, &names)));
+        queries[..middle]
+            .iter()
+            .for_each(|query| query.show(&mut Vec::new(), &mut |seen| detector.see(seen, &names)));
         println!("{what}: {:.0} ns a query", batches(&mut detector, &batch, &names));
     }
 }

@@ -4,13 +4,16 @@ use kakehashi::detect::model::{FIGURES, SYMBOLS, UNIT, figures, symbol};
 
 use super::families::FAMILIES;
 use super::rng::Rng;
-use super::words::WORDS;
+use super::words::{ROMAJI, WORDS};
 
 /// Names that people chose. Every fifth is kept out of training.
 pub fn domains() -> Vec<(String, String)> {
     let text = include_str!("../../tests/detect/domains.txt");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once('.')).map(|(label, tld)| (label.to_owned(), tld.to_owned())).collect()
+    lines
+        .filter_map(|line| line.split_once('.'))
+        .map(|(label, tld)| (label.to_owned(), tld.to_owned()))
+        .collect()
 }
 
 pub fn is_held_out(at: usize) -> bool {
@@ -30,16 +33,29 @@ struct Lesson {
 }
 
 pub fn print() {
-    let chosen: Vec<_> = domains().into_iter().enumerate().filter(|(at, _)| !is_held_out(*at)).map(|(_, name)| name).collect();
+    let chosen: Vec<_> =
+        domains().into_iter().enumerate().filter(|(at, _)| !is_held_out(*at)).map(|(_, name)| name).collect();
     let mut rng = Rng::new(1);
     // People put words together, too.
-    let compound = (0..3_000).map(|_| (format!("{}{}", rng.pick(&WORDS), rng.pick(&WORDS)), "com".to_owned()));
-    let chosen: Vec<_> = chosen.into_iter().chain(compound).filter(|(label, _)| label.len() >= 5).collect();
+    let compound =
+        (0..3_000).map(|_| (format!("{}{}", rng.pick(&WORDS), rng.pick(&WORDS)), "com".to_owned()));
+    let mut other = Rng::new(2);
+    let romaji = (0..3_000).map(|n| {
+        let more = ["", "", other.pick(&ROMAJI), other.pick(&WORDS), "-"][n % 5];
+        let more = if more == "-" { format!("-{}", other.pick(&ROMAJI)) } else { more.to_owned() };
+        (format!("{}{more}", other.pick(&ROMAJI)), if n % 2 == 0 { "co.jp" } else { "com" }.to_owned())
+    });
+    let chosen: Vec<_> =
+        chosen.into_iter().chain(compound).chain(romaji).filter(|(label, _)| label.len() >= 5).collect();
     let pairs = pairs(chosen.iter().map(|(label, _)| label.as_bytes()));
     let mut lessons = Vec::new();
     for (label, tld) in &chosen {
         let tld = tld.rsplit('.').next().unwrap_or(tld);
-        lessons.push(Lesson { figures: figures(label.as_bytes(), tld.as_bytes(), &pairs), drawn: 0.0, weight: 1.0 });
+        lessons.push(Lesson {
+            figures: figures(label.as_bytes(), tld.as_bytes(), &pairs),
+            drawn: 0.0,
+            weight: 1.0,
+        });
     }
     let families: Vec<_> = FAMILIES.iter().filter(|family| family.trained).collect();
     let weight = chosen.len() as f32 / (families.len() * DRAWN) as f32;
@@ -53,10 +69,14 @@ pub fn print() {
         }
     }
     let (weights, bias) = fit(&mut lessons, &mut rng);
-    println!("//! The numbers of the model, as `cargo run --release --example detect -- train` wrote them; not to be edited by hand.\n");
+    println!(
+        "//! The numbers of the model, as `cargo run --release --example detect -- train` wrote them; not to be edited by hand.\n"
+    );
     println!("/// The weight of each figure.\npub const WEIGHTS: [f32; {FIGURES}] = {weights:?};");
     println!("/// The weight of nothing.\npub const BIAS: f32 = {bias:?};");
-    println!("/// How likely a symbol follows another in names that people chose: natural logarithms, in sixteenths.");
+    println!(
+        "/// How likely a symbol follows another in names that people chose: natural logarithms, in sixteenths."
+    );
     println!("pub const BIGRAMS: [i8; {}] = {pairs:?};", SYMBOLS * SYMBOLS);
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Reads files; opens no socket, asks no clock, keeps nothing.
 
+mod detect;
 pub mod diagnostic;
 mod domain;
 mod lint;
@@ -23,9 +24,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use detect::Detect;
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
-    Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, Detect, FallThrough, HealthCheck,
+    Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,
     Listen, LogTarget, MaxQps, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target,
     Unknown, Upstream,
 };

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn failures_are_told_once_a_minute_and_only_when_they_are_more_than_usual() {
         let mut failures = Failures::default();
-        let mut minute = |minute, many| (0..many).filter(|_| failures.count(minute, 1, 300) == Verdict::Enough).count();
+        let mut minute =
+            |minute, many| (0..many).filter(|_| failures.count(minute, 1, 300) == Verdict::Enough).count();
         assert_eq!(minute(1, 299), 0);
         assert_eq!(minute(2, 5_000), 1);
         for at in 3..100 {

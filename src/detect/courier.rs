@@ -52,7 +52,13 @@ impl Courier {
     /// Starts the thread.
     pub(super) fn start(targets: Targets, board: Arc<Board>) -> io::Result<Courier> {
         let (orders, waiting) = sync_channel(QUEUE);
-        let round = Round { targets, board: Arc::clone(&board), letters: VecDeque::new(), pause: None, agent: agent() };
+        let round = Round {
+            targets,
+            board: Arc::clone(&board),
+            letters: VecDeque::new(),
+            pause: None,
+            agent: agent(),
+        };
         thread::Builder::new().name("alerts".into()).spawn(move || round.run(&waiting))?;
         Ok(Courier { orders, board })
     }

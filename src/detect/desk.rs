@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::alert::{Alert, Kind};
-use super::detector::Finding;
+use super::finding::Finding;
 
 /// Alerts that pages can show.
 const SHOWN: usize = 100;
@@ -122,7 +122,8 @@ impl Desk {
         let micros = finding.micros;
         let time = rfc3339(micros);
         if self.known.len() >= KNOWN && !self.known.contains_key(&subject) {
-            let oldest = self.known.iter().min_by_key(|(_, told)| told.last).map(|(subject, _)| subject.clone());
+            let oldest =
+                self.known.iter().min_by_key(|(_, told)| told.last).map(|(subject, _)| subject.clone());
             oldest.map(|oldest| self.known.remove(&oldest));
         }
         let minute = micros / 60_000_000;
@@ -130,9 +131,9 @@ impl Desk {
             self.minute = (minute, 0);
         }
         let known = self.known.get_mut(&subject);
-        let cooling = known.as_ref().is_some_and(|told| {
-            u128::from(micros.saturating_sub(told.last)) < cooldown.as_micros()
-        });
+        let cooling = known
+            .as_ref()
+            .is_some_and(|told| u128::from(micros.saturating_sub(told.last)) < cooldown.as_micros());
         if cooling || self.minute.1 >= PER_MINUTE {
             if let Some(told) = known {
                 told.count += 1;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
@@ -12,10 +11,11 @@ use super::alert::Kind;
 use super::beacon::Beat;
 use super::client::{Client, Outcome, Verdict};
 use super::domain::Domain;
+use super::finding::{Finding, Look, flow_evidence, rounded, surge_evidence};
 use super::lists::Lists;
 use super::model;
-use super::pace::{Pace, Surge};
-use super::pair::{Draught, Flow, Pair};
+use super::pace::Pace;
+use super::pair::{Draught, Pair};
 use super::question::Question;
 use super::samples::Samples;
 use super::settings::Settings;
@@ -31,29 +31,10 @@ const ACCOUNTS: usize = 1_024;
 const NAMES: usize = 16_384;
 /// How long domains are only learned before a new one is called new, in seconds.
 const LEARNING: u32 = 3_600;
+/// After so many seconds a visit to a domain is another.
+const AGAIN: u32 = 600;
 /// What a failing name that was asked for of late weighs beside one that was not: search lists repeat, floods do not.
 const NEW_NAME: u32 = 10;
-
-/// What was found, before it is decided whether to tell it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// What.
-    pub kind: Kind,
-    /// When, in microseconds since 1970.
-    pub micros: u64,
-    /// Who asks; `None` where it is an account.
-    pub client: Option<IpAddr>,
-    /// The client's network.
-    pub network: Option<String>,
-    /// Its account.
-    pub account: Option<String>,
-    /// The domain, where it is one.
-    pub domain: Option<String>,
-    /// The numbers that it rests on.
-    pub evidence: BTreeMap<&'static str, f64>,
-    /// Some of the names.
-    pub samples: Vec<String>,
-}
 
 /// All detectors and what they remember.
 pub struct Detector {
@@ -96,15 +77,6 @@ enum Class {
     Provider,
     /// Looked at.
     Open,
-}
-
-/// One event, read.
-struct Look<'a> {
-    seen: &'a Sighting<'a>,
-    names: &'a Directory,
-    question: Question<'a>,
-    seconds: u32,
-    client: u64,
 }
 
 impl Detector {
@@ -189,7 +161,9 @@ impl Detector {
 
     /// Counts for the account, or for the network where it has none.
     fn account(&mut self, look: &Look<'_>) {
-        let Some(network) = look.seen.network.and_then(|n| look.names.networks.get(n as usize)) else { return };
+        let Some(network) = look.seen.network.and_then(|n| look.names.networks.get(n as usize)) else {
+            return;
+        };
         let hash = self.seed.hash_one(network.account_id.as_deref().unwrap_or(&network.name));
         let (pace, _) = self.accounts.at(hash, look.seconds);
         let detect = &self.settings.detect;
@@ -238,11 +212,11 @@ impl Detector {
             self.tell(look.finding(Kind::ClientChange, surge_evidence(surge)));
         }
         if outcome == Outcome::Missing && fresh == Found::Fresh {
-            self.samples.keep(look.client, look.question.name);
+            self.samples.keep(!look.client, look.question.name);
         }
         if storm {
             let mut finding = look.finding(kind, evidence);
-            finding.samples = self.samples.of(look.client);
+            finding.samples = self.samples.of(!look.client);
             self.tell(finding);
         }
         Verdict::Enough
@@ -259,6 +233,7 @@ impl Detector {
         if known.class == Class::Provider {
             return;
         }
+        let away = pair.visit(look.seconds);
         let mut flow = None;
         if detect.tunnel > 0 && known.payload > 0 {
             let draught = Draught {
@@ -276,12 +251,15 @@ impl Detector {
             // SOA, PTR, SRV and NS are what programs ask for that look after a network.
             && !matches!(look.question.qtype, 2 | 6 | 12 | 33)
             && pair.rhythm.tick((look.seen.unix_micros / 1_000) as u32, detect.beacon as u16) == Beat::Regular;
-        if found == Found::Fresh && detect.dga > 0 {
+        // A domain that is there counts for the client again when it comes back to it later. One that is missing
+        // does not: programs that were forgotten ask for the same dead domain for years.
+        let again = away > AGAIN && outcome == Outcome::Exists;
+        if (found == Found::Fresh || again) && detect.dga > 0 {
             self.drawn(look, known, outcome);
         }
         if let Some(flow) = flow {
             let mut finding = look.finding(Kind::Tunnel, flow_evidence(&flow));
-            finding.domain = look.domain(known);
+            finding.domain = look.domain(known.payload);
             finding.samples = vec![look.question.name.to_string()];
             self.tell(finding);
         }
@@ -329,7 +307,7 @@ impl Detector {
             ("clients", f64::from(domain.clients())),
         ]);
         let mut finding = look.finding(Kind::Beacon, evidence);
-        finding.domain = look.domain(known);
+        finding.domain = look.domain(known.payload);
         finding.samples = vec![look.question.name.to_string()];
         self.tell(finding);
     }
@@ -339,27 +317,6 @@ impl Detector {
         if self.found.len() < 1_000 {
             self.found.push(finding);
         }
-    }
-}
-
-impl Look<'_> {
-    fn finding(&self, kind: Kind, evidence: BTreeMap<&'static str, f64>) -> Finding {
-        let network = self.seen.network.and_then(|n| self.names.networks.get(n as usize));
-        Finding {
-            kind,
-            micros: self.seen.unix_micros,
-            client: Some(self.seen.client),
-            network: network.map(|network| network.name.clone()),
-            account: network.and_then(|network| network.account_id.clone()),
-            domain: None,
-            evidence,
-            samples: Vec::new(),
-        }
-    }
-
-    fn domain(&self, known: &Known) -> Option<String> {
-        let name = NameRef::parse(self.question.name.wire(), known.payload.into()).ok()?;
-        Some(name.to_lower().to_string())
     }
 }
 
@@ -374,27 +331,4 @@ fn outcome(rcode: u16) -> Outcome {
         2 | 5 => Outcome::Failed,
         _ => Outcome::Exists,
     }
-}
-
-fn surge_evidence(surge: Surge) -> BTreeMap<&'static str, f64> {
-    BTreeMap::from([
-        ("queries", f64::from(surge.queries)),
-        ("usual", f64::from(surge.usual.round())),
-        ("limit", f64::from(surge.limit)),
-    ])
-}
-
-fn flow_evidence(flow: &Flow) -> BTreeMap<&'static str, f64> {
-    BTreeMap::from([
-        ("names", flow.names.round()),
-        ("name_octets", f64::from(flow.octets)),
-        ("entropy_bits", rounded(flow.bits)),
-        ("carrier_share", (flow.carriers * 100.0).round() / 100.0),
-        ("answer_octets", f64::from(flow.answers)),
-        ("seconds", f64::from(flow.seconds)),
-    ])
-}
-
-fn rounded(value: f32) -> f64 {
-    (f64::from(value) * 1_000.0).round() / 1_000.0
 }

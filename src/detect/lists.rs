@@ -22,16 +22,38 @@ pub(super) enum Standing {
 
 /// Second-level labels below two-letter top-level domains where registrations begin at the third level.
 const SECOND_LEVEL: [&[u8]; 19] = [
-    b"co", b"com", b"ac", b"ne", b"or", b"go", b"gov", b"gob", b"edu", b"net", b"org", b"ad", b"ed", b"gr", b"lg",
-    b"ltd", b"plc", b"sch", b"mil",
+    b"co", b"com", b"ac", b"ne", b"or", b"go", b"gov", b"gob", b"edu", b"net", b"org", b"ad", b"ed", b"gr",
+    b"lg", b"ltd", b"plc", b"sch", b"mil",
 ];
 
 /// Dynamic DNS and hosting: everybody may have a name below, so the name begins there.
 const SUFFIXES: [&str; 26] = [
-    "dyndns.org", "dyndns.info", "dynserv.com", "ddns.net", "duckdns.org", "no-ip.org", "no-ip.com", "no-ip.biz",
-    "hopto.org", "zapto.org", "sytes.net", "myftp.org", "serveftp.com", "mooo.com", "yi.org", "afraid.org",
-    "chickenkiller.com", "dynu.net", "dynv6.net", "changeip.com", "ath.cx", "homeip.net", "eu.org", "us.to",
-    "blogspot.com", "github.io",
+    "dyndns.org",
+    "dyndns.info",
+    "dynserv.com",
+    "ddns.net",
+    "duckdns.org",
+    "no-ip.org",
+    "no-ip.com",
+    "no-ip.biz",
+    "hopto.org",
+    "zapto.org",
+    "sytes.net",
+    "myftp.org",
+    "serveftp.com",
+    "mooo.com",
+    "yi.org",
+    "afraid.org",
+    "chickenkiller.com",
+    "dynu.net",
+    "dynv6.net",
+    "changeip.com",
+    "ath.cx",
+    "homeip.net",
+    "eu.org",
+    "us.to",
+    "blogspot.com",
+    "github.io",
 ];
 
 /// Large providers whose names below are all in zones of their own: identifiers there are drawn by programs, and
@@ -60,8 +82,20 @@ const LOOKUPS: [&str; 30] = [
 
 /// Names that never leave the house, and reverse names, which are addresses.
 const PRIVATE: [&str; 14] = [
-    "arpa", "local", "internal", "lan", "home", "corp", "localdomain", "localhost", "private", "intranet", "test",
-    "invalid", "onion", "consul",
+    "arpa",
+    "local",
+    "internal",
+    "lan",
+    "home",
+    "corp",
+    "localdomain",
+    "localhost",
+    "private",
+    "intranet",
+    "test",
+    "invalid",
+    "onion",
+    "consul",
 ];
 
 /// Domains by their hash.
@@ -135,7 +169,12 @@ impl Lists {
             return None;
         }
         let (domain, below) = (start(suffix + 1), start(suffix));
-        Some(Place { domain, label: domain + 1..below, tld: start(1) + 1..wire.len() - 1, provider: best.is_some() })
+        Some(Place {
+            domain,
+            label: domain + 1..below,
+            tld: start(1) + 1..wire.len() - 1,
+            provider: best.is_some(),
+        })
     }
 }
 
@@ -177,7 +216,14 @@ mod tests {
 
     #[test]
     fn our_own_names_and_reverse_names_have_none() {
-        for text in [".", "wpad", "dc01.technova.local", "4.3.2.1.in-addr.arpa", "api.technova.com", "a.mcafee.example"] {
+        for text in [
+            ".",
+            "wpad",
+            "dc01.technova.local",
+            "4.3.2.1.in-addr.arpa",
+            "api.technova.com",
+            "a.mcafee.example",
+        ] {
             assert_eq!(domain(text), None, "{text}");
         }
     }

@@ -105,13 +105,16 @@ impl Lookout {
         self.shared.ordered.store(false, Ordering::Relaxed);
         let order = self.shared.order.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(settings) = order else { return };
-        let targets = Targets { file: settings.detect.file.clone(), webhook: settings.detect.webhook.clone() };
+        let targets =
+            Targets { file: settings.detect.file.clone(), webhook: settings.detect.webhook.clone() };
         match &self.courier {
             Some(courier) => courier.turn(targets),
             None if settings.detect.enabled && targets != Targets::default() => {
                 match Courier::start(targets, Arc::clone(&self.shared.board)) {
                     Ok(courier) => self.courier = Some(courier),
-                    Err(fault) => tracing::error!("alerts go to the log only, no thread can be started: {fault}"),
+                    Err(fault) => {
+                        tracing::error!("alerts go to the log only, no thread can be started: {fault}")
+                    }
                 }
             }
             None => {}

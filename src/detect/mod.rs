@@ -13,6 +13,7 @@ mod courier;
 mod desk;
 mod detector;
 mod domain;
+mod finding;
 mod lists;
 mod lookout;
 pub mod model;
@@ -29,6 +30,7 @@ pub mod weights;
 
 pub use alert::{Alert, Kind};
 pub use desk::AlertCounts;
-pub use detector::{Detector, Finding};
+pub use detector::Detector;
+pub use finding::Finding;
 pub use lookout::{Control, Lookout, start};
 pub use settings::Settings;

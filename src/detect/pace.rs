@@ -50,7 +50,11 @@ impl Pace {
         }
         self.limit = if self.hot == 1 { last.limit } else { self.usual.limit(floor, factor) };
         (self.minute, self.queries) = (minute, 1);
-        (self.hot == 2).then_some(Surge { queries: last.queries, usual: last.usual.mean(), limit: last.limit })
+        (self.hot == 2).then_some(Surge {
+            queries: last.queries,
+            usual: last.usual.mean(),
+            limit: last.limit,
+        })
     }
 }
 
@@ -67,7 +71,11 @@ mod tests {
     #[test]
     fn a_surge_that_lasts_is_found_once_and_the_rhythm_of_a_day_is_not() {
         assert_eq!(surges((0..70).map(|_| 200).chain([3_000; 10])), 1);
-        assert_eq!(surges((0..70).map(|_| 200).chain([3_000]).chain([200; 10])), 0, "one minute may be chance");
+        assert_eq!(
+            surges((0..70).map(|_| 200).chain([3_000]).chain([200; 10])),
+            0,
+            "one minute may be chance"
+        );
         let day = (0..1_440).map(|minute| 100 + (900.0 * (f64::from(minute) / 229.0).sin().abs()) as u32);
         assert_eq!(surges(day), 0);
         assert_eq!(surges([50_000; 5].into_iter()), 0, "nothing is usual yet");

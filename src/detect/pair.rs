@@ -17,6 +17,8 @@ const SKETCH: u32 = 256;
 pub(super) struct Pair {
     /// When counting began, in seconds.
     since: u32,
+    /// When the domain was asked for last, in seconds.
+    last: u32,
     /// Which of 256 each name below the domain falls into (linear counting).
     sketch: [u64; 4],
     /// How many bits are set.
@@ -69,10 +71,15 @@ pub(super) struct Flow {
 }
 
 impl Pair {
+    /// Takes note of a visit; gives how long ago the last one was.
+    pub(super) fn visit(&mut self, seconds: u32) -> u32 {
+        seconds.saturating_sub(std::mem::replace(&mut self.last, seconds))
+    }
+
     /// Takes a query; gives what there is once it is enough, and begins anew.
     pub(super) fn add(&mut self, draught: &Draught, least: u16) -> Option<Flow> {
         if draught.seconds.saturating_sub(self.since) > WINDOW {
-            *self = Pair { since: draught.seconds, rhythm: self.rhythm, ..Pair::default() };
+            *self = Pair { since: draught.seconds, last: self.last, rhythm: self.rhythm, ..Pair::default() };
         }
         self.queries = self.queries.saturating_add(1);
         self.carriers = self.carriers.saturating_add(u16::from(carries(draught.qtype)));
@@ -108,7 +115,7 @@ impl Pair {
             answers: self.answers,
             seconds: draught.seconds - self.since,
         };
-        *self = Pair { since: draught.seconds, rhythm: self.rhythm, ..Pair::default() };
+        *self = Pair { since: draught.seconds, last: self.last, rhythm: self.rhythm, ..Pair::default() };
         Some(flow)
     }
 }

@@ -20,7 +20,8 @@ struct Scene {
 impl Scene {
     fn new(detect: Detect) -> Scene {
         let own = vec!["technova.local".parse().unwrap()];
-        let network = NetworkName { name: "app".into(), account_id: Some("123".into()), ..NetworkName::default() };
+        let network =
+            NetworkName { name: "app".into(), account_id: Some("123".into()), ..NetworkName::default() };
         Scene {
             detector: Detector::new(Settings { detect, exempt: own, node: "n".into() }),
             names: Directory { networks: vec![network], ..Directory::default() },
@@ -77,7 +78,9 @@ const LATER: u64 = 4_000_000;
 fn drawn_names_are_found_with_samples_and_where_they_come_from() {
     let mut scene = Scene::new(on());
     for n in 0..20u64 {
-        let label: String = (0..12u64).map(|at| char::from(b'a' + ((n * 7 + at * at * 11 + n * at * 5) % 26) as u8)).collect();
+        let label: String = (0..12u64)
+            .map(|at| char::from(b'a' + ((n * 7 + at * at * 11 + n * at * 5) % 26) as u8))
+            .collect();
         scene.ask("10.0.0.1", n * 1_000, &format!("{label}.net"), 3, 60);
     }
     let finding = &scene.found[0];
@@ -91,10 +94,23 @@ fn drawn_names_are_found_with_samples_and_where_they_come_from() {
 fn names_of_ours_and_of_providers_are_never_called_drawn_or_a_tunnel() {
     let mut scene = Scene::new(on());
     for n in 0..3_000u64 {
-        let drawn = format!("{:016x}{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.wrapping_mul(0xc2b2_ae3d));
-        for suffix in ["technova.local", "execute-api.us-east-1.amazonaws.com", "cloudfront.net", "zen.spamhaus.org", "ip6.arpa"] {
+        let drawn =
+            format!("{:016x}{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.wrapping_mul(0xc2b2_ae3d));
+        for suffix in [
+            "technova.local",
+            "execute-api.us-east-1.amazonaws.com",
+            "cloudfront.net",
+            "zen.spamhaus.org",
+            "ip6.arpa",
+        ] {
             // Slowly enough that it is no storm.
-            scene.ask("10.0.0.1", n * 60_000, &format!("{drawn}.{suffix}"), if n % 2 == 0 { 3 } else { 0 }, 60);
+            scene.ask(
+                "10.0.0.1",
+                n * 60_000,
+                &format!("{drawn}.{suffix}"),
+                if n % 2 == 0 { 3 } else { 0 },
+                60,
+            );
         }
     }
     assert_eq!(scene.kinds(), []);

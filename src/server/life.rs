@@ -132,10 +132,11 @@ impl Server {
         let workers = config.listen.workers.map_or_else(default_workers, Into::into);
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
-        let (lookout, detecting) = detect::start(detect::Settings::of(&config, &shared.snapshot().directory.node));
+        let (lookout, detecting) =
+            detect::start(detect::Settings::of(&config, &shared.snapshot().directory.node));
         let (log, lanes) =
             QueryLog::start_watched(&log_target(&config), queue, workers, vec![Box::new(lookout)])
-            .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
+                .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let make = factory(&config, &shared, &metrics, lanes, &counts);

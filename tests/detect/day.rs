@@ -3,7 +3,7 @@
 
 use super::rng::Rng;
 use super::scene::Query;
-use super::words::WORDS;
+use super::words::{ROMAJI, WORDS};
 use kakehashi::query::Source;
 
 pub const NETWORKS: u32 = 100;
@@ -28,7 +28,8 @@ pub struct Day {
 }
 
 /// The part of an hour's traffic that each hour of the day has.
-const RHYTHM: [u64; 24] = [10, 8, 8, 8, 9, 10, 15, 30, 70, 95, 100, 95, 75, 90, 100, 98, 95, 90, 75, 55, 40, 30, 20, 14];
+const RHYTHM: [u64; 24] =
+    [10, 8, 8, 8, 9, 10, 15, 30, 70, 95, 100, 95, 75, 90, 100, 98, 95, 90, 75, 55, 40, 30, 20, 14];
 
 impl Day {
     pub fn new(seed: u64) -> Day {
@@ -69,9 +70,13 @@ impl Day {
         match self.rng.below(100) {
             0..25 => self.directory(&ask, queries),
             25..55 => {
-                let name = self.drawn[(network as usize * 29 + self.rng.below(60)) % self.drawn.len()].clone();
+                let name =
+                    self.drawn[(network as usize * 29 + self.rng.below(60)) % self.drawn.len()].clone();
                 queries.push(ask(name));
-                queries.push(ask(format!("{}.ap-northeast-1.amazonaws.com", self.rng.pick(&["logs", "ssm", "sts", "monitoring"]))));
+                queries.push(ask(format!(
+                    "{}.ap-northeast-1.amazonaws.com",
+                    self.rng.pick(&["logs", "ssm", "sts", "monitoring"])
+                )));
             }
             55..90 => self.web(&ask, queries),
             90..95 => {
@@ -90,7 +95,8 @@ impl Day {
             }
             97..99 => {
                 let session = self.rng.text(HEX, 32);
-                let vendor = self.rng.pick(&["telemetry.vendor-one.com", "in.applytics.io", "t.metricshouse.net"]);
+                let vendor =
+                    self.rng.pick(&["telemetry.vendor-one.com", "in.applytics.io", "t.metricshouse.net"]);
                 queries.push(ask(format!("{session}.{vendor}")));
             }
             _ => {
@@ -119,13 +125,18 @@ impl Day {
 
     fn web(&mut self, ask: &impl Fn(String) -> Query, queries: &mut Vec<Query>) {
         // Few domains are asked for much and many seldom.
-        let rank = (self.web.len() as f64).powf((self.rng.below(10_000) as f64 + 1.0) / 10_000.0) as usize - 1;
+        let rank =
+            (self.web.len() as f64).powf((self.rng.below(10_000) as f64 + 1.0) / 10_000.0) as usize - 1;
         let domain = self.web[rank.min(self.web.len() - 1)].clone();
         queries.push(ask(format!("www.{domain}")));
         queries.push(ask(format!("www.{domain}")).of_type(28));
         match self.rng.below(20) {
-            0..3 => queries.push(ask(format!("{}.{}", self.rng.text(HEX, 8), self.odd[rank % self.odd.len()]))),
-            3..6 => queries.push(ask(format!("r{}---sn-{}.googlevideo.com", rank % 9, self.rng.text(ALNUM, 8)))),
+            0..3 => {
+                queries.push(ask(format!("{}.{}", self.rng.text(HEX, 8), self.odd[rank % self.odd.len()])))
+            }
+            3..6 => {
+                queries.push(ask(format!("r{}---sn-{}.googlevideo.com", rank % 9, self.rng.text(ALNUM, 8))))
+            }
             6..8 => queries.push(ask(format!("e{rank}.dscb.akamaiedge.net"))),
             8 => queries.push(ask(format!("img-{}.cdn.{domain}", self.rng.below(40)))),
             9 => {
@@ -150,7 +161,9 @@ impl Day {
                 let own = Query::new(at, network, 2, "planning.manufacturing.technova.internal").with_ttl(60);
                 queries.push(Query { source: Source::Zone, ..own });
                 if network % 10 == 0 && second % 30 == 0 {
-                    queries.push(Query::new(at + 5, network, 2, format!("api.partner-{network}.com")).with_ttl(60));
+                    queries.push(
+                        Query::new(at + 5, network, 2, format!("api.partner-{network}.com")).with_ttl(60),
+                    );
                 }
             }
             // An agent on each server asks once a minute for its vendor, a resolver again when the TTL is over.
@@ -189,7 +202,8 @@ impl Day {
         if (600..610).contains(&minute) {
             // A program that was misconfigured asks for the same missing name twenty times a second.
             for n in 0..1_200u64 {
-                queries.push(Query::new(now + n * 49_000, 12, 8, "old-db.decommissioned-vendor.com").missing());
+                queries
+                    .push(Query::new(now + n * 49_000, 12, 8, "old-db.decommissioned-vendor.com").missing());
             }
         }
     }
@@ -215,7 +229,8 @@ impl Day {
     /// Something that follows links: many domains, some long gone.
     fn crawler(&mut self, now: u64, queries: &mut Vec<Query>) {
         for n in 0..60 {
-            let site = format!("{}{}.com", self.rng.pick(&WORDS), self.rng.pick(&WORDS));
+            let tail = if n % 2 == 0 { self.rng.pick(&WORDS) } else { self.rng.pick(&ROMAJI) };
+            let site = format!("{}{tail}.{}", self.rng.pick(&ROMAJI), ["com", "co.jp"][n as usize % 2]);
             let query = Query::new(now + n * 970_000, 1, 201, site);
             queries.push(if self.rng.chance(0.06) { query.missing() } else { query });
         }
@@ -226,7 +241,12 @@ impl Day {
         for n in 0..90 {
             let (at, host) = (now + n * 660_000, 210 + (n % 4) as u8);
             let name = self.drawn[self.rng.below(40)].clone();
-            for suffix in ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "ap-northeast-1.compute.internal"] {
+            for suffix in [
+                "shop.svc.cluster.local",
+                "svc.cluster.local",
+                "cluster.local",
+                "ap-northeast-1.compute.internal",
+            ] {
                 queries.push(Query::new(at, 2, host, format!("{name}.{suffix}")).missing());
             }
             queries.push(Query::new(at, 2, host, name));

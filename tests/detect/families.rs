@@ -51,7 +51,9 @@ pub const FAMILIES: [Family; 20] = [
     family("base32", Half::HeldOut, |seed, n| any(seed, n, BASE32, 16, 26, &["com", "xyz"])),
     family("dyre-like (letter, hash)", Half::HeldOut, dyre),
     family("short hex", Half::HeldOut, |seed, n| hashed(seed, n, 12, "top")),
-    family("newgoz-like (base 36)", Half::HeldOut, |seed, n| any(seed, n, ALNUM, 20, 28, &["com", "net", "org", "biz"])),
+    family("newgoz-like (base 36)", Half::HeldOut, |seed, n| {
+        any(seed, n, ALNUM, 20, 28, &["com", "net", "org", "biz"])
+    }),
     family("simda-like (pronounceable)", Half::HeldOut, simda),
     family("banjori-like (mutated head)", Half::HeldOut, banjori),
     family("suppobox-like (two words)", Half::HeldOut, suppobox),
@@ -95,7 +97,14 @@ fn ramnit(seed: u64, n: usize) -> String {
 
 /// 7 to 21 letters, many top-level domains.
 fn necurs(seed: u64, n: usize) -> String {
-    any(seed ^ 0x6e, n, LETTERS, 7, 21, &["com", "net", "biz", "ru", "tv", "cc", "pro", "xxx", "mx", "im", "in", "so"])
+    any(
+        seed ^ 0x6e,
+        n,
+        LETTERS,
+        7,
+        21,
+        &["com", "net", "biz", "ru", "tv", "cc", "pro", "xxx", "mx", "im", "in", "so"],
+    )
 }
 
 /// Syllables and single letters, under dynamic DNS.
@@ -145,7 +154,11 @@ fn cryptolocker(seed: u64, n: usize) -> String {
 fn tinba(seed: u64, n: usize) -> String {
     let mut state: Vec<u8> = rng(seed, n, 0x71).text(LETTERS, 12).into_bytes();
     for at in 0..12 {
-        let sum = state.iter().enumerate().map(|(place, letter)| usize::from(*letter) * (place + at + 1)).sum::<usize>();
+        let sum = state
+            .iter()
+            .enumerate()
+            .map(|(place, letter)| usize::from(*letter) * (place + at + 1))
+            .sum::<usize>();
         state[at] = b'a' + (sum % 25) as u8;
     }
     format!("{}.{}", String::from_utf8_lossy(&state), ["com", "net", "in", "ru", "pw"][n % 5])
@@ -181,7 +194,8 @@ fn dyre(seed: u64, n: usize) -> String {
 fn simda(seed: u64, n: usize) -> String {
     let mut rng = rng(seed, n, 0x63);
     let length = 5 + rng.below(7);
-    let label: String = (0..length).map(|at| rng.text(if at % 2 == 0 { CONSONANTS } else { VOWELS }, 1)).collect();
+    let label: String =
+        (0..length).map(|at| rng.text(if at % 2 == 0 { CONSONANTS } else { VOWELS }, 1)).collect();
     format!("{label}.{}", rng.pick(&["com", "net", "org", "info", "eu"]))
 }
 

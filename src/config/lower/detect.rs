@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::clients::rate;
 use super::value::{Faults, Limits};
+use crate::config::detect::Detect;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::domain::{self, DomainFault};
-use crate::config::model::Detect;
 use crate::config::place::Placed;
 use crate::config::spec::DetectSpec;
 use crate::config::table::Single;
@@ -33,7 +33,8 @@ pub(super) fn detect(given: Option<Placed<Single<DetectSpec>>>, faults: &mut Fau
     detect.enabled = enabled.is_some_and(|given| given.value);
     let mut count = |given, key, least, most, field: &mut u32| {
         let off = matches!(given, Some(Placed { value: 0, .. }));
-        let limits = Limits::of(key, least, most).because(": fewer are chance, more are never seen; 0 is off");
+        let limits =
+            Limits::of(key, least, most).because(": fewer are chance, more are never seen; 0 is off");
         if off {
             *field = 0;
         } else if let Some(value) = faults.count(given, &limits) {
@@ -81,7 +82,8 @@ fn address(given: &Placed<String>, faults: &mut Faults<'_>) -> Option<String> {
     }
     let host = rest.and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
     if text.starts_with("http://") && !matches!(host, "127.0.0.1" | "localhost" | "[") {
-        let message = "alerts are posted without encryption: names that clients ask for can be read on the way";
+        let message =
+            "alerts are posted without encryption: names that clients ask for can be read on the way";
         faults.push(Diagnostic::warning(&given.place, message).with_hint("use https"));
     }
     Some(text.clone())
