@@ -125,12 +125,12 @@ pub fn day(doings: f64) {
 pub fn cost() {
     let names = directory(NETWORKS);
     let mut queries = Vec::new();
-    Day::new(5).play(0.1, |query| queries.push(query.clone()));
+    Day::new(5).play_minutes(540..600, 0.5, |query| queries.push(query.clone()));
     let middle = queries.len() / 2;
     for (what, least) in [("an ordinary mix", middle), ("a flood of new names", 0)] {
         let mut detector = detector();
         let batch: Vec<Query> = if least > 0 {
-            queries[least..least + 60_000].to_vec()
+            queries[least..least + 40_000].to_vec()
         } else {
             let mut rng = Rng::new(4);
             let flood = |n: u64| {
@@ -141,7 +141,7 @@ pub fn cost() {
                     format!("{}.{}.com", rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12)),
                 )
             };
-            (0..60_000).map(flood).map(Query::missing).collect()
+            (0..40_000).map(flood).map(Query::missing).collect()
         };
         queries[..middle]
             .iter()

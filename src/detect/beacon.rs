@@ -33,7 +33,7 @@ impl Rhythm {
             *self = Rhythm { at: millis, ticks: 1, ..Rhythm::default() };
             return Beat::Irregular;
         }
-        if interval < TOGETHER || interval > u32::MAX / 2 {
+        if !(TOGETHER..=u32::MAX / 2).contains(&interval) {
             return Beat::Irregular;
         }
         self.at = millis;

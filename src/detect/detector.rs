@@ -203,11 +203,8 @@ impl Detector {
         };
         let storm = failures.count(minute, weight, floor) == Verdict::Enough
             && failures.count * 2 >= client.pace.queries();
-        let evidence = BTreeMap::from([
-            ("queries", f64::from(client.pace.queries())),
-            ("failures", f64::from(failures.count)),
-            ("usual", f64::from(failures.usual().round())),
-        ]);
+        let failures = *failures;
+        let queries = client.pace.queries();
         if let Some(surge) = surge.filter(|_| detect.change_queries > 0) {
             self.tell(look.finding(Kind::ClientChange, surge_evidence(surge)));
         }
@@ -215,6 +212,11 @@ impl Detector {
             self.samples.keep(!look.client, look.question.name);
         }
         if storm {
+            let evidence = BTreeMap::from([
+                ("queries", f64::from(queries)),
+                ("failures", f64::from(failures.count)),
+                ("usual", f64::from(failures.usual().round())),
+            ]);
             let mut finding = look.finding(kind, evidence);
             finding.samples = self.samples.of(!look.client);
             self.tell(finding);

@@ -113,7 +113,7 @@ impl Lookout {
                 match Courier::start(targets, Arc::clone(&self.shared.board)) {
                     Ok(courier) => self.courier = Some(courier),
                     Err(fault) => {
-                        tracing::error!("alerts go to the log only, no thread can be started: {fault}")
+                        tracing::error!("alerts go to the log only, no thread can be started: {fault}");
                     }
                 }
             }

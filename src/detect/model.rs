@@ -28,7 +28,7 @@ pub fn oddness(label: &[u8], tld: &[u8]) -> f32 {
 
 /// A label's figures, with the logarithms of how often one symbol follows another in names that people chose.
 pub fn figures(label: &[u8], tld: &[u8], pairs: &[i8; SYMBOLS * SYMBOLS]) -> [f32; FIGURES] {
-    let mut counts = [0u8; 64];
+    let (mut counts, mut spread) = ([0u8; 64], 0.0);
     let (mut sum, mut worst, mut recent) = (0i32, 0i32, [0i32; 4]);
     let (mut digits, mut vowels, mut letters, mut hyphens, mut switches, mut hex) = (0, 0, 0, 0, 0, 0);
     let (mut run, mut longest) = (0u32, 0u32);
@@ -41,7 +41,7 @@ pub fn figures(label: &[u8], tld: &[u8], pairs: &[i8; SYMBOLS * SYMBOLS]) -> [f3
         if at >= 3 {
             worst = worst.min(recent.iter().sum());
         }
-        counts[usize::from(byte & 63)] += 1;
+        spread += step(&mut counts, byte);
         let vowel = matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
         match now {
             0..26 => {
@@ -72,7 +72,8 @@ pub fn figures(label: &[u8], tld: &[u8], pairs: &[i8; SYMBOLS * SYMBOLS]) -> [f3
         digits as f32 / length,
         switches as f32 / 4.0,
         (vowels - 0.4).abs() * 2.0,
-        evenness(&counts, label.len()),
+        // The entropy beside the most that so many bytes can have.
+        bits(spread, label.len()) / LOGS[label.len().clamp(2, 63)],
         longest as f32 / 4.0,
         if hex as usize == label.len() && digits > 0 { 1.0 } else { 0.0 },
         hyphens as f32 + if is_usual(tld) { 0.0 } else { 0.5 },
@@ -90,28 +91,42 @@ pub fn symbol(byte: u8) -> usize {
 
 /// The entropy of a text's bytes, in bits a byte.
 pub(super) fn entropy(text: &[u8]) -> f32 {
-    let mut counts = [0u8; 64];
-    for byte in text {
-        counts[usize::from(byte & 63)] = counts[usize::from(byte & 63)].saturating_add(1);
+    let (mut counts, mut sum) = ([0u8; 64], 0.0);
+    for &byte in text {
+        sum += step(&mut counts, byte);
     }
-    bits(&counts, text.len())
+    bits(sum, text.len())
 }
 
-/// The entropy beside the most that so many bytes can have.
-fn evenness(counts: &[u8; 64], length: usize) -> f32 {
-    if length < 2 { 0.0 } else { bits(counts, length) / LOGS[length.min(63)] }
+/// Counts a byte; gives how much `count * log2(count)` grows.
+fn step(counts: &mut [u8; 64], byte: u8) -> f32 {
+    let count = &mut counts[usize::from(byte & 63)];
+    let grows = STEPS[usize::from((*count).min(63))];
+    *count = count.saturating_add(1);
+    grows
 }
 
-fn bits(counts: &[u8; 64], length: usize) -> f32 {
-    // Beyond the table a long text's sum is that of its parts, near enough.
-    let sum: f32 = counts.iter().map(|&count| f32::from(count) * LOGS[usize::from(count.min(63))]).sum();
-    let length = length.max(1);
+/// The entropy of so many bytes of which the sum of `count * log2(count)` is known.
+fn bits(sum: f32, length: usize) -> f32 {
     let whole = if length < 64 { LOGS[length] } else { (length as f32).log2() };
-    (whole - sum / length as f32).max(0.0)
+    (whole - sum / length.max(1) as f32).max(0.0)
 }
+
+/// How much `count * log2(count)` grows from one count to the next.
+const STEPS: [f32; 64] = {
+    let (mut steps, mut count) = ([0.0; 64], 0);
+    while count < 63 {
+        steps[count] = (count + 1) as f32 * LOGS[count + 1] - count as f32 * LOGS[count];
+        count += 1;
+    }
+    // Names hold no label of which this is not enough; what is longer than one is all alike by then.
+    steps[63] = steps[62];
+    steps
+};
 
 /// Binary logarithms of 0 (taken as 0) to 63, rounded.
 #[rustfmt::skip]
+#[allow(clippy::approx_constant)] // one row of a table
 const LOGS: [f32; 64] = [
     0.0, 0.0, 1.0, 1.585, 2.0, 2.3219, 2.585, 2.8074, 3.0, 3.1699, 3.3219, 3.4594, 3.585, 3.7004, 3.8074, 3.9069,
     4.0, 4.0875, 4.1699, 4.2479, 4.3219, 4.3923, 4.4594, 4.5236, 4.585, 4.6439, 4.7004, 4.7549, 4.8074, 4.858, 4.9069, 4.9542,

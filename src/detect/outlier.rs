@@ -34,10 +34,10 @@ impl Usual {
         self.peak = count.max(self.peak * FADE);
         self.minutes = self.minutes.saturating_add(1);
         if idle > 0 {
-            let left = (1.0 - SHARE).powi(idle.min(1_000) as i32);
+            let left = (1.0 - SHARE).powi(idle.min(1_000).cast_signed());
             self.deviation = self.deviation.max(self.mean * (1.0 - left)) * left.max(0.2);
             self.mean *= left;
-            self.peak *= FADE.powi(idle.min(100_000) as i32);
+            self.peak *= FADE.powi(idle.min(100_000).cast_signed());
             self.minutes = self.minutes.saturating_add(idle.min(60_000) as u16);
         }
     }

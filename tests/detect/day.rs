@@ -1,6 +1,8 @@
 //! An ordinary day of a hundred networks: Active Directory, AWS, the web, mail, containers, agents and health checks,
 //! by the rhythm of people. Nothing in it should be told, and much of it looks odd.
 
+use std::ops::Range;
+
 use super::rng::Rng;
 use super::scene::Query;
 use super::words::{ROMAJI, WORDS};
@@ -43,11 +45,16 @@ impl Day {
 
     /// Plays the whole day, with so many million doings of people, each of a few queries, beside what programs ask by
     /// themselves; gives how many queries there were.
-    pub fn play(mut self, doings: f64, mut see: impl FnMut(&Query)) -> u64 {
+    pub fn play(self, doings: f64, see: impl FnMut(&Query)) -> u64 {
+        self.play_minutes(0..1_440, doings, see)
+    }
+
+    /// Plays a part of it.
+    pub fn play_minutes(mut self, minutes: Range<u64>, doings: f64, mut see: impl FnMut(&Query)) -> u64 {
         let shares: u64 = RHYTHM.iter().sum::<u64>() * 60;
         let mut queries = Vec::new();
         let mut played = 0;
-        for minute in 0..1_440 {
+        for minute in minutes {
             let now = BEGIN + minute * MINUTE;
             self.programs(minute, now, &mut queries);
             let many = (doings * 1e6 * RHYTHM[minute as usize / 60] as f64 / shares as f64) as usize;
@@ -118,7 +125,7 @@ impl Day {
         }
         queries.push(ask(format!("dc0{}.technova.local", 1 + host % 3)));
         queries.push(ask(format!("pc{host:05}.technova.local")));
-        if host % 3 == 0 {
+        if host.is_multiple_of(3) {
             queries.push(ask("wpad.technova.local".into()).missing());
         }
     }
@@ -132,10 +139,12 @@ impl Day {
         queries.push(ask(format!("www.{domain}")).of_type(28));
         match self.rng.below(20) {
             0..3 => {
-                queries.push(ask(format!("{}.{}", self.rng.text(HEX, 8), self.odd[rank % self.odd.len()])))
+                let head = self.rng.text(HEX, 8);
+                queries.push(ask(format!("{head}.{}", self.odd[rank % self.odd.len()])));
             }
             3..6 => {
-                queries.push(ask(format!("r{}---sn-{}.googlevideo.com", rank % 9, self.rng.text(ALNUM, 8))))
+                let head = self.rng.text(ALNUM, 8);
+                queries.push(ask(format!("r{}---sn-{head}.googlevideo.com", rank % 9)));
             }
             6..8 => queries.push(ask(format!("e{rank}.dscb.akamaiedge.net"))),
             8 => queries.push(ask(format!("img-{}.cdn.{domain}", self.rng.below(40)))),
@@ -175,7 +184,7 @@ impl Day {
                     queries.push(Query::new(at, network, host, name).with_ttl(300));
                 }
                 // Servers look for their domain controllers every quarter of an hour, on the second.
-                if minute % 15 == 0 {
+                if minute.is_multiple_of(15) {
                     let name = format!("_ldap._tcp.{}.domains._msdcs.corp.technova-mfg.jp", self.guid);
                     queries.push(Query::new(at, network, host, name).of_type(SRV));
                 }
@@ -185,7 +194,7 @@ impl Day {
         if minute >= 720 {
             let jitter = self.rng.next() % 40_000_000;
             queries.push(Query::new(now + jitter, 7, 9, "update.scanner-maker.de").with_ttl(3_600));
-            if minute % 5 == 0 {
+            if minute.is_multiple_of(5) {
                 queries.push(Query::new(now + jitter / 1_000, 8, 9, "check.printer-maker.fi").with_ttl(300));
             }
         }

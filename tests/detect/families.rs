@@ -31,6 +31,7 @@ const fn family(name: &'static str, trained: Half, draw: fn(u64, usize) -> Strin
     Family { name, trained: matches!(trained, Half::Trained), draw }
 }
 
+#[derive(Clone, Copy)]
 enum Half {
     Trained,
     HeldOut,
@@ -73,9 +74,9 @@ fn any(seed: u64, n: usize, alphabet: &str, least: usize, most: usize, tlds: &[&
 
 /// 5 to 11 letters by a multiplicative generator in 64 bits.
 fn conficker(seed: u64, n: usize) -> String {
-    let mut state = seed.wrapping_mul(0x64236735).wrapping_add(n as u64 * 0xB11924E1).wrapping_add(0x1BA7);
+    let mut state = seed.wrapping_mul(0x6423_6735).wrapping_add(n as u64 * 0xb119_24e1).wrapping_add(0x1ba7);
     let mut next = || {
-        state = state.wrapping_mul(0x53125624_C2F3A3A5).wrapping_add(0x1B2D_3F77);
+        state = state.wrapping_mul(0x5312_5624_c2f3_a3a5).wrapping_add(0x1b2d_3f77);
         (state >> 33) as usize
     };
     let length = 5 + next() % 7;
