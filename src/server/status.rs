@@ -18,8 +18,8 @@ use crate::listen::stats::Closed;
 use crate::listen::{Stats, clock};
 use crate::observe::histogram::HistogramSum;
 use crate::observe::readings::{
-    AlertReading, CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading, UpstreamReading,
-    ZoneReading,
+    AlertReading, CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading,
+    UpstreamReading, ZoneReading,
 };
 use crate::observe::registry::{Exposition, Format};
 use crate::observe::{LogControl, Metrics, Readings, process};
