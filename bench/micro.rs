@@ -7,7 +7,8 @@ use std::time::Duration;
 use divan::Bencher;
 use kakehashi::cache::answer::{AnswerCache, Client, Finished, Key, Origin, Ttl};
 use kakehashi::cache::{Cached, ResponseCache, ResponseKey};
-use kakehashi::query::Response;
+use kakehashi::detect::{Detector, Settings};
+use kakehashi::query::{Directory, Response, Sighting, Source, Transport};
 use kakehashi::route::table::{Caps, FallThrough, NetworkSpec, RouteSpec, RouteTable, Target, Visible};
 use kakehashi::wire::build::{Opt, Plan, build};
 use kakehashi::wire::message::Message;
@@ -228,4 +229,45 @@ fn zone(names: usize) -> Option<Zone> {
         String::from("$TTL 300\n@ SOA ns hostmaster 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n");
     text.extend((0..names).map(|n| format!("h{n:08x} A 192.0.2.1\n")));
     parse_text(&parsed("bench.example"), "bench.zone", &text).ok().map(|loaded| loaded.zone)
+}
+
+#[divan::bench]
+fn detect_names_that_repeat(bencher: Bencher<'_, '_>) {
+    detect(bencher, 1_000);
+}
+
+#[divan::bench]
+fn detect_names_that_never_repeat(bencher: Bencher<'_, '_>) {
+    detect(bencher, 1_000_000);
+}
+
+/// One look at an event of one of so many names, each asked for by one of 250 clients.
+fn detect(bencher: Bencher<'_, '_>, names: usize) {
+    let responses: Vec<Vec<u8>> = (0..names).map(|n| built(n).0).collect();
+    let settings =
+        Settings { detect: kakehashi::config::Detect::default(), exempt: Vec::new(), node: String::new() };
+    let (mut detector, directory) = (Detector::new(settings), Directory::default());
+    let mut nth = 0;
+    bencher.bench_local(|| {
+        nth = (nth + 7919) % names;
+        let seen = Sighting {
+            unix_micros: 1_700_000_000_000_000 + nth as u64 * 1_000,
+            duration_micros: 10,
+            client: IpAddr::from([10, 0, 30, (nth % 250) as u8]),
+            port: 4_000,
+            transport: Transport::Udp,
+            network: None,
+            view: None,
+            route: None,
+            server: None,
+            source: Source::Forward,
+            rcode: 0,
+            dnssec_ok: false,
+            checking_disabled: false,
+            ede: None,
+            response: &responses[nth],
+        };
+        detector.see(black_box(&seen), &directory);
+        detector.take()
+    });
 }

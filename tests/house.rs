@@ -13,7 +13,7 @@ use std::path::Path;
 use source::{File, all_sources, balanced, line_of, sources, texts};
 
 /// The rooms of `src/`, each with its rank.
-const RANKS: [(&str, u8); 18] = [
+const RANKS: [(&str, u8); 19] = [
     ("wire", 0),
     ("query", 1),
     ("route", 1),
@@ -26,6 +26,7 @@ const RANKS: [(&str, u8); 18] = [
     ("upstream", 4),
     ("recurse", 4),
     ("observe", 4),
+    ("detect", 4),
     ("pipeline", 5),
     ("listen", 6),
     ("control", 6),

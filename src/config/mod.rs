@@ -7,6 +7,7 @@
 //! Reads files; opens no socket, asks no clock, keeps nothing.
 
 mod control;
+mod detect;
 pub mod diagnostic;
 mod domain;
 mod lint;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use control::{Apply, Control, ControlSocket};
+pub use detect::Detect;
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
     Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,

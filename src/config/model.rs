@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::control::{Apply, Control};
+use super::detect::Detect;
 use super::place::{Place, Source};
 
 /// Everything that the operator decided.
@@ -29,6 +30,8 @@ pub struct Config {
     pub control: Control,
     /// When an applied configuration is taken back before anybody says so.
     pub apply: Apply,
+    /// What counts as odd, and who is told.
+    pub detect: Detect,
     /// Who answers the names of RFC 6303 and RFC 6761.
     pub special_use_names: SpecialUse,
     /// The inventory of clients, in file order.

@@ -23,6 +23,7 @@ shape! {
         optional "query-log" query_log: Single<QueryLogSpec> = "[query-log]";
         optional "control" control: Single<ControlSpec> = "[control]";
         optional "apply" apply: Single<ApplySpec> = "[apply]";
+        optional "detect" detect: Single<DetectSpec> = "[detect]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -109,6 +110,25 @@ shape! {
         optional "nxdomain-rise" nxdomain_rise: String = r#"nxdomain-rise = "20%""#;
         optional "min-queries" min_queries: u64 = "min-queries = 100";
         optional "window" window: String = r#"window = "60s""#;
+    }
+}
+
+shape! {
+    /// `[detect]`
+    struct DetectSpec "[detect]" {
+        optional "enabled" enabled: bool = "enabled = true";
+        optional "generated-names" generated_names: u64 = "generated-names = 6";
+        optional "tunnel-names" tunnel_names: u64 = "tunnel-names = 40";
+        optional "nxdomain" nxdomain: String = r#"nxdomain = "5/s""#;
+        optional "servfail" servfail: String = r#"servfail = "5/s""#;
+        optional "change" change: u64 = "change = 10";
+        optional "change-queries" change_queries: String = r#"change-queries = "50/s""#;
+        optional "beacon" beacon: u64 = "beacon = 30";
+        optional "cooldown" cooldown: String = r#"cooldown = "1h""#;
+        optional "allow-domains" allow_domains: Texts = r#"allow-domains = ["telemetry.example.com"]"#;
+        optional "allow-clients" allow_clients: Texts = r#"allow-clients = ["10.100.40.0/24"]"#;
+        optional "file" file: String = r#"file = "/var/log/kakehashi/alerts.log""#;
+        optional "webhook" webhook: String = r#"webhook = "https://alerts.example.com/dns""#;
     }
 }
 
@@ -248,7 +268,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 11] = [
+    let tables: [(&str, &[Key]); 12] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
@@ -256,6 +276,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
         (QueryLogSpec::TITLE, QueryLogSpec::KEYS),
         (ControlSpec::TITLE, ControlSpec::KEYS),
         (ApplySpec::TITLE, ApplySpec::KEYS),
+        (DetectSpec::TITLE, DetectSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::dashboard::Glance;
 use super::dashboard::question::Question;
+use crate::detect::Alert;
 use crate::observe::registry::Format;
 use crate::observe::sketch::Look;
 use crate::pipeline::explain::Explanation;
@@ -47,10 +48,10 @@ pub struct StatusDocument {
     pub upstreams: Vec<UpstreamStatus>,
     /// Both caches.
     pub caches: Vec<CacheStatus>,
+    /// What the detectors told, the latest first, a hundred at most.
+    pub alerts: Vec<Alert>,
     /// What limits kept from clients.
     pub limits: Vec<LimitStatus>,
-    /// What the detectors found lately, newest first.
-    pub alerts: Vec<AlertStatus>,
 }
 
 /// Something odd in what clients ask.

@@ -23,6 +23,8 @@ pub struct Readings {
     pub reloads: ReloadReading,
     /// The query log.
     pub log: LogReading,
+    /// What the detectors found.
+    pub alerts: AlertReading,
     /// What is going on now.
     pub load: LoadReading,
     /// What clients were denied.
@@ -144,6 +146,17 @@ pub struct LogReading {
     pub queue_full: u64,
     /// Lines lost as they could not be written.
     pub write_failed: u64,
+}
+
+/// What the detectors found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertReading {
+    /// Alerts told, by kind.
+    pub told: Vec<(&'static str, u64)>,
+    /// Repeats, and alerts beyond what a minute may have.
+    pub suppressed: u64,
+    /// Alerts that did not reach the file or the webhook.
+    pub undelivered: u64,
 }
 
 /// What is going on now, and what was too much.

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use super::status::{Show, failures, own_zones};
 use crate::control::dashboard::glance::{Glance, GroupGlance, RouteGlance, ServerGlance, ViewGlance};
+use crate::control::status::AlertStatus;
+use crate::detect::Alert;
 use crate::health::State;
 use crate::listen::{Stats, clock};
 use crate::observe::metrics::Sums;
@@ -14,6 +16,9 @@ use crate::query::Now;
 use crate::route::table::RouteSpec;
 use crate::route::{Target, Visible};
 use crate::upstream::{Group, Role};
+
+/// Names of an alert that are shown.
+const SAMPLES: usize = 3;
 
 /// One look at everything.
 pub(super) fn glance(show: &Show) -> Glance {
@@ -47,9 +52,24 @@ pub(super) fn glance(show: &Show) -> Glance {
         },
         configuration: show.configuration(),
         reloads: reloads.into(),
-        alerts: Vec::new(),
+        alerts: show.detecting.recent().iter().map(|found| alert(found)).collect(),
         tops: show.sketches.tops(),
         sums,
+    }
+}
+
+/// An alert in a sentence.
+fn alert(alert: &Alert) -> AlertStatus {
+    let client = alert.client.map(|client| client.to_string());
+    let subject = [client.as_ref(), alert.network.as_ref().or(alert.account.as_ref()), alert.domain.as_ref()];
+    let numbers =
+        alert.evidence.iter().map(|(what, number)| format!("{what} {}", (number * 100.0).round() / 100.0));
+    let samples = alert.samples.iter().take(SAMPLES).cloned();
+    AlertStatus {
+        kind: alert.kind.text().to_owned(),
+        subject: subject.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" · "),
+        evidence: numbers.chain(samples).collect::<Vec<_>>().join(", "),
+        time: alert.last_seen.clone(),
     }
 }
 

@@ -25,6 +25,7 @@ use super::warm;
 use crate::cache::PublishedCounts;
 use crate::config::{Config, Diagnostic, LogTarget};
 use crate::control;
+use crate::detect;
 use crate::exchange::{Exchange, Fleet};
 use crate::listen::{self, ListenConfig, Listening, clock};
 use crate::observe::log::{Lane, Rotation, Target};
@@ -144,7 +145,9 @@ impl Server {
         let shared = Arc::new(Shared::new(built.snapshot, config.cache.size));
         let queue = usize::try_from(config.query_log.queue).unwrap_or(usize::MAX);
         let sketches = Sketches::default();
-        let onlookers: Vec<Box<dyn Onlooker>> = vec![Box::new(sketches.sketch())];
+        let (lookout, detecting) =
+            detect::start(detect::Settings::of(&config, &shared.snapshot().directory.node));
+        let onlookers: Vec<Box<dyn Onlooker>> = vec![Box::new(sketches.sketch()), Box::new(lookout)];
         let (log, lanes) = QueryLog::start_watched(&log_target(&config), queue, workers, onlookers)
             .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
         let metrics = Arc::new(Metrics::new(workers));
@@ -158,6 +161,7 @@ impl Server {
             counts,
             standing: Arc::clone(&standing),
             log: log.control(),
+            detecting: detecting.clone(),
             reloads: Arc::clone(&reloads),
             origin: origin.clone(),
             started,
@@ -196,6 +200,7 @@ impl Server {
                 shared: Arc::clone(&shared),
                 metrics,
                 log: log.control(),
+                detecting,
                 watch: probing.watching(),
                 reloads,
                 lately: Lately::default(),

@@ -19,6 +19,7 @@ use super::probing::Watching;
 use super::status::Reloads;
 use super::trial::{Lately, Trial};
 use crate::config::{self, Config, ControlSocket, Diagnostic};
+use crate::detect;
 use crate::observe::{LogControl, Metrics};
 use crate::pipeline::{Shared, Snapshot};
 
@@ -88,6 +89,7 @@ pub(super) struct InForce {
     pub shared: Arc<Shared>,
     pub metrics: Arc<Metrics>,
     pub log: LogControl,
+    pub detecting: detect::Control,
     pub watch: Watching,
     pub reloads: Arc<Mutex<Reloads>>,
     pub lately: Lately,
@@ -215,6 +217,7 @@ impl InForce {
             config.query_log.to.clone_from(&before.query_log.to);
             tracing::error!("{target}: {fault}; the query log stays where it was");
         }
+        self.detecting.set(detect::Settings::of(&config, &built.snapshot.directory.node));
         self.metrics.prepare(&built.snapshot.directory);
         self.shared.put_in_force(built.snapshot);
         self.watch.groups(&built.inventory);

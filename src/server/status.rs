@@ -16,13 +16,14 @@ use crate::control::status::{
     CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, RouteStatus, ServerStatus,
     StatusDocument, TrialStatus, UpstreamStatus, ViewStatus, ZoneStatus,
 };
+use crate::detect;
 use crate::health::State;
 use crate::listen::stats::Closed;
 use crate::listen::{Stats, clock};
 use crate::observe::histogram::HistogramSum;
 use crate::observe::readings::{
-    CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading, UpstreamReading,
-    ZoneReading,
+    AlertReading, CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading,
+    UpstreamReading, ZoneReading,
 };
 use crate::observe::registry::{Exposition, Format};
 use crate::observe::sketch::{Look, Sketches};
@@ -39,6 +40,7 @@ pub(super) struct Show {
     pub counts: Vec<Arc<PublishedCounts>>,
     pub standing: Arc<Standing>,
     pub log: LogControl,
+    pub detecting: detect::Control,
     pub reloads: Arc<Mutex<Reloads>>,
     pub origin: Origin,
     pub started: SystemTime,
@@ -87,6 +89,7 @@ impl Status for Show {
                 .map(|group| upstream(&group.status(now), now.monotonic))
                 .collect(),
             caches: self.caches(),
+            alerts: self.detecting.recent().iter().map(|alert| (**alert).clone()).collect(),
             limits: limited(&snapshot)
                 .map(|((limit, action), count)| LimitStatus {
                     limit: limit.into(),
@@ -94,7 +97,6 @@ impl Status for Show {
                     count,
                 })
                 .collect(),
-            alerts: Vec::new(),
         }
     }
 
@@ -177,6 +179,7 @@ impl Show {
                 last_success: reloads.last_success,
             },
             log: self.log.reading(),
+            alerts: alert_reading(self.detecting.counts()),
             load: LoadReading {
                 tcp_connections: sum(|stats| stats.tcp_open.get()),
                 max_tcp_connections: self.limits.1,
@@ -247,6 +250,11 @@ fn group_reading(group: &upstream::GroupStatus, spec: &upstream::Spec) -> GroupR
         withheld: [("rate", over_rate), ("in-flight", over_in_flight), ("domain-share", over_share)].into(),
         loops: group.loops,
     }
+}
+
+fn alert_reading(counts: detect::AlertCounts) -> AlertReading {
+    let told = detect::Kind::ALL.iter().zip(counts.told).map(|(kind, count)| (kind.text(), count));
+    AlertReading { told: told.collect(), suppressed: counts.suppressed, undelivered: counts.undelivered }
 }
 
 fn readings(group: &upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {

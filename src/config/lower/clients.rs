@@ -71,7 +71,11 @@ fn limit_of(spec: LimitTableSpec, general: ClientLimit, faults: &mut Faults<'_>)
 }
 
 /// `"500/s"` or `"off"`.
-fn rate(given: Option<Placed<String>>, general: Option<u32>, faults: &mut Faults<'_>) -> Option<u32> {
+pub(super) fn rate(
+    given: Option<Placed<String>>,
+    general: Option<u32>,
+    faults: &mut Faults<'_>,
+) -> Option<u32> {
     let Some(Placed { value: text, place }) = given else { return general };
     if text == "off" {
         return None;

@@ -6,6 +6,7 @@
 
 mod clients;
 mod control;
+mod detect;
 mod network;
 mod route;
 mod server;
@@ -32,6 +33,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         query_log,
         control,
         apply,
+        detect,
         networks,
         upstreams,
         rules,
@@ -46,6 +48,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     let query_log = server::query_log(query_log, faults);
     let control = control::control(control, faults);
     let apply = control::apply(apply, faults);
+    let detect = detect::detect(detect, faults);
     let special_use_names = match special_use_names {
         Some(Placed { value: false, .. }) => SpecialUse::Forward,
         _ => SpecialUse::Serve,
@@ -67,6 +70,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         query_log,
         control,
         apply,
+        detect,
         special_use_names,
         networks,
         upstreams,

@@ -6,7 +6,7 @@ use super::bound::{OTHER, ZONES};
 use crate::observe::family::{Family, Page};
 use crate::observe::process::{ProcessReading, unix_seconds};
 use crate::observe::readings::{
-    CacheReading, ClientReading, LoadReading, LogReading, Readings, ReloadReading, ZoneReading,
+    AlertReading, CacheReading, ClientReading, LoadReading, LogReading, Readings, ReloadReading, ZoneReading,
 };
 
 pub(super) fn caches(page: &mut Page, readings: &Readings) {
@@ -65,6 +65,18 @@ pub(super) fn query_log(page: &mut Page, log: &LogReading) {
     let mut family = page.counter("kakehashi_query_log_dropped_total", help);
     family.set(&[("reason", "queue-full")], log.queue_full as f64);
     family.set(&[("reason", "write-failed")], log.write_failed as f64);
+}
+
+pub(super) fn alerts(page: &mut Page, alerts: &AlertReading) {
+    let mut family = page.counter("kakehashi_alerts_total", "Alerts of the detectors, by kind.");
+    for (kind, count) in &alerts.told {
+        family.set(&[("kind", kind)], *count as f64);
+    }
+    drop(family);
+    let help = "Findings that were not told: repeats, and those beyond what a minute may have.";
+    page.counter("kakehashi_alerts_suppressed_total", help).only(alerts.suppressed as f64);
+    let help = "Alerts that did not reach the alert file or the webhook.";
+    page.counter("kakehashi_alerts_undelivered_total", help).only(alerts.undelivered as f64);
 }
 
 pub(super) fn load(page: &mut Page, load: &LoadReading) {

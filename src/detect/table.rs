@@ -1,0 +1,82 @@
+//! A table of fixed size: what was not seen for the longest time makes room.
+
+/// How many entries share a place; the oldest of them is replaced.
+const WAYS: usize = 4;
+
+/// Values under hashes. Whoever chooses the keys does not know the seed, so he cannot aim at a place.
+pub(super) struct Table<T> {
+    keys: Vec<[Key; WAYS]>,
+    values: Vec<T>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Key {
+    tag: u32,
+    /// When it was last seen, in seconds; 0: never.
+    used: u32,
+}
+
+/// Whether a value was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It was.
+    Known,
+    /// It was not: this is a new one.
+    Fresh,
+}
+
+impl<T: Default + Clone> Table<T> {
+    /// A table for about `entries`.
+    pub(super) fn new(entries: usize) -> Table<T> {
+        let places = (entries / WAYS).next_power_of_two();
+        Table { keys: vec![[Key::default(); WAYS]; places], values: vec![T::default(); places * WAYS] }
+    }
+
+    /// The value under `hash`, made new if it is not there.
+    #[inline]
+    pub(super) fn at(&mut self, hash: u64, seconds: u32) -> (&mut T, Found) {
+        let place = (hash as usize) & (self.keys.len() - 1);
+        let tag = (hash >> 32) as u32;
+        let keys = &mut self.keys[place];
+        let seconds = seconds.max(1);
+        let known = keys.iter().position(|key| key.tag == tag && key.used != 0);
+        let (way, found) = match known {
+            Some(way) => (way, Found::Known),
+            None => {
+                let oldest = (0..WAYS).min_by_key(|way| keys[*way].used).unwrap_or(0);
+                (oldest, Found::Fresh)
+            }
+        };
+        keys[way] = Key { tag, used: seconds };
+        let value = &mut self.values[place * WAYS + way];
+        if found == Found::Fresh {
+            *value = T::default();
+        }
+        (value, found)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.keys.fill([Key::default(); WAYS]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_not_seen_for_the_longest_time_makes_room() {
+        let mut table = Table::<u32>::new(4);
+        let key = |n: u64| n << 32;
+        for n in 1..=4 {
+            *table.at(key(n), n as u32).0 = n as u32;
+        }
+        assert_eq!(table.at(key(1), 5), (&mut 1, Found::Known));
+        assert_eq!(table.at(key(9), 6), (&mut 0, Found::Fresh), "2 was the oldest");
+        assert_eq!(table.at(key(2), 7).1, Found::Fresh);
+        assert_eq!(table.at(key(1), 8).1, Found::Known);
+        table.clear();
+        assert_eq!(table.at(key(1), 9), (&mut 0, Found::Fresh));
+    }
+}
