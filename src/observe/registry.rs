@@ -56,6 +56,7 @@ impl Exposition<'_> {
         house::zones(&mut page, &self.readings.zones);
         house::reloads(&mut page, &self.readings.reloads);
         house::query_log(&mut page, &self.readings.log);
+        house::dnstap(&mut page, self.readings);
         house::load(&mut page, &self.readings.load);
         house::clients(&mut page, &self.readings.clients);
         bound::folded(&mut page, self.directory);

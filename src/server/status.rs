@@ -26,7 +26,7 @@ use crate::observe::readings::{
 };
 use crate::observe::registry::{Exposition, Format};
 use crate::observe::sketch::{Look, Sketches};
-use crate::observe::{LogControl, Metrics, Readings, process};
+use crate::observe::{LogControl, Metrics, Readings, TapControl, process};
 use crate::pipeline::explain::{Explanation, explain};
 use crate::pipeline::{Shared, Snapshot};
 use crate::route::{Target, Visible};
@@ -39,6 +39,7 @@ pub(super) struct Show {
     pub counts: Vec<Arc<PublishedCounts>>,
     pub standing: Arc<Standing>,
     pub log: LogControl,
+    pub taps: TapControl,
     pub reloads: Arc<Mutex<Reloads>>,
     pub origin: Origin,
     pub started: SystemTime,
@@ -177,6 +178,8 @@ impl Show {
                 last_success: reloads.last_success,
             },
             log: self.log.reading(),
+            taps: self.taps.readings(),
+            passages_missed: self.log.passages_missed(),
             load: LoadReading {
                 tcp_connections: sum(|stats| stats.tcp_open.get()),
                 max_tcp_connections: self.limits.1,
