@@ -210,7 +210,6 @@ impl Server {
         };
         let socket = steer::start(&config.load().control, show, &shared, reloading.clone())?;
         Ok(Server {
-            socket,
             config,
             shared,
             listening,
@@ -218,6 +217,7 @@ impl Server {
             taps,
             probing,
             control,
+            socket,
             reloading,
             standing,
             warming,
