@@ -255,6 +255,8 @@ fn detect(bencher: Bencher<'_, '_>, names: usize) {
             duration_micros: 10,
             client: IpAddr::from([10, 0, 30, (nth % 250) as u8]),
             port: 4_000,
+            local: ([10, 150, 20, 10], 53).into(),
+            query: &[],
             transport: Transport::Udp,
             network: None,
             view: None,

@@ -1,8 +1,10 @@
 //! A worker's side of all that is recorded: counters and log lane in one hand.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use crate::query::{Directory, Event};
+use crate::exchange::Exchange;
+use crate::query::{Directory, Event, Now};
 
 use super::log::Lane;
 use super::metrics::WorkerCounters;
@@ -27,6 +29,19 @@ impl Recorder {
     pub fn record(&mut self, event: &Event<'_>) {
         self.counters.count(event, &self.seats);
         self.lane.record(event);
+    }
+
+    /// Lays ready for onlookers what has passed between us and upstream servers, if they want that.
+    pub fn listen_to(&mut self, exchange: &Exchange, now: impl FnOnce() -> Now) {
+        if exchange.has_heard() {
+            let missed = exchange.tell(now(), |passage| self.lane.overhear(passage));
+            self.lane.miss(missed);
+        }
+    }
+
+    /// Says whether an onlooker wants passages.
+    pub fn passages_wanted(&self) -> Arc<AtomicBool> {
+        self.lane.passages_wanted()
     }
 
     /// Hands what was recorded to the log thread: once a batch. What finds no room is dropped and counted.

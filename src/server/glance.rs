@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::status::{Show, failures, own_zones};
+use super::status::{Show, failures};
+use super::zones::own_zones;
 use crate::control::dashboard::glance::{Glance, GroupGlance, RouteGlance, ServerGlance, ViewGlance};
 use crate::control::status::AlertStatus;
 use crate::detect::Alert;

@@ -8,13 +8,14 @@ use super::life::Origin;
 pub(super) use super::reloads::Reloads;
 use super::reloads::{reload, rfc3339};
 use super::standing::Standing;
+use super::zones::{own_zones, zones};
 use crate::cache::{Counts, PublishedCounts};
 use crate::control::Status;
 use crate::control::dashboard::Glance;
 use crate::control::dashboard::question::Question;
 use crate::control::status::{
     CacheStatus, ConfigurationStatus, LimitStatus, QuarantineStatus, RouteStatus, ServerStatus,
-    StatusDocument, TrialStatus, UpstreamStatus, ViewStatus, ZoneStatus,
+    StatusDocument, TrialStatus, UpstreamStatus, ViewStatus,
 };
 use crate::detect;
 use crate::health::State;
@@ -27,7 +28,7 @@ use crate::observe::readings::{
 };
 use crate::observe::registry::{Exposition, Format};
 use crate::observe::sketch::{Look, Sketches};
-use crate::observe::{LogControl, Metrics, Readings, process};
+use crate::observe::{LogControl, Metrics, Readings, TapControl, process};
 use crate::pipeline::explain::{Explanation, explain};
 use crate::pipeline::{Shared, Snapshot};
 use crate::route::{Target, Visible};
@@ -41,6 +42,7 @@ pub(super) struct Show {
     pub standing: Arc<Standing>,
     pub log: LogControl,
     pub detecting: detect::Control,
+    pub taps: TapControl,
     pub reloads: Arc<Mutex<Reloads>>,
     pub origin: Origin,
     pub started: SystemTime,
@@ -180,6 +182,8 @@ impl Show {
             },
             log: self.log.reading(),
             alerts: alert_reading(self.detecting.counts()),
+            taps: self.taps.readings(),
+            passages_missed: self.log.passages_missed(),
             load: LoadReading {
                 tcp_connections: sum(|stats| stats.tcp_open.get()),
                 max_tcp_connections: self.limits.1,
@@ -366,35 +370,4 @@ fn routes(snapshot: &Snapshot, queries: &std::collections::HashMap<String, u64>)
         }
     };
     snapshot.table.routes().map(route).collect()
-}
-
-pub(super) struct ZoneFacts {
-    origin: String,
-    serial: u32,
-    pub(super) records: u64,
-}
-
-/// The zones of the configuration; those that are built in have nothing to tell.
-pub(super) fn own_zones(snapshot: &Snapshot) -> impl Iterator<Item = (String, ZoneFacts)> {
-    snapshot.table.routes().filter(|spec| spec.visible != Visible::WhereForwarded).filter_map(|spec| {
-        let Target::Zone(number) = spec.target else { return None };
-        let zone = snapshot.zones[number as usize].zone();
-        let facts = ZoneFacts {
-            origin: zone.origin().to_string(),
-            serial: zone.serial(),
-            records: zone.record_count() as u64,
-        };
-        Some((spec.label.clone(), facts))
-    })
-}
-
-fn zones(snapshot: &Snapshot) -> Vec<ZoneStatus> {
-    own_zones(snapshot)
-        .map(|(name, zone)| ZoneStatus {
-            name,
-            origin: zone.origin,
-            serial: zone.serial,
-            records: zone.records,
-        })
-        .collect()
 }

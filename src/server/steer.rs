@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::life::Fault;
+use super::operator::set_level;
 use super::reload::{Kept, Order, Reloading};
 use super::status::Show;
 use crate::cache::{Extent, Forget, In};
@@ -100,7 +101,10 @@ impl Steering for Steer {
                 self.reloading.ask(|done| Order::Confirm(kept, done))
             }
             Command::Cancel => self.reloading.ask(Order::Cancel),
-            Command::LogLevel { .. } => Err("the level is set with RUST_LOG at the start".into()),
+            Command::LogLevel { level } => {
+                set_level(&level).map_err(|fault| fault.to_string())?;
+                Ok(json!({ "level": level }))
+            }
         }
     }
 }

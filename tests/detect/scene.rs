@@ -62,6 +62,8 @@ impl Query {
             duration_micros: 100,
             client: self.client(),
             port: 40_000,
+            local: ([10, 150, 20, 10], 53).into(),
+            query: &[],
             transport: Transport::Udp,
             network: Some(self.network),
             view: Some(0),

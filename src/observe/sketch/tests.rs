@@ -16,6 +16,8 @@ fn see(sketch: &mut Sketch, second: u64, client: &str, code: u16, response: &[u8
         duration_micros: 10,
         client: client.parse().unwrap(),
         port: 9,
+        local: ([10, 150, 20, 10], 53).into(),
+        query: &[],
         transport: Transport::Udp,
         network: None,
         view: None,
