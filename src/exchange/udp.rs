@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::accept::{Mismatch, accept, accept_in_case};
+use super::accept::{Mismatch, accept_datagram};
 use super::flips::Flips;
 use super::port::{self, Ports};
 use super::{Case, ExchangeError, Query, Reply, Try};
@@ -264,15 +264,6 @@ impl Desk {
     }
 }
 
-impl Wait {
-    fn read(&self, datagram: &mut [u8]) -> Result<Message, Mismatch> {
-        match self.query.case {
-            Case::Any => accept(&self.query, self.id, datagram),
-            Case::Exact => accept_in_case(&self.query, &self.flips, self.id, datagram),
-        }
-    }
-}
-
 impl State {
     fn enter(&mut self, wait: Wait) -> u32 {
         let key = wait.port;
@@ -333,9 +324,10 @@ impl State {
             if !is_same(wait.server, from) {
                 continue;
             }
-            match wait.read(&mut self.datagram[..length]) {
+            match accept_datagram(&wait.query, &wait.flips, wait.id, &mut self.datagram[..length]) {
                 Ok(message) => return self.settle(slot, Ok(message), now),
                 Err(Mismatch::Case) => return self.settle(slot, Err(ExchangeError::Case), now),
+                Err(Mismatch::NoCookie) => return self.settle(slot, Err(ExchangeError::NoCookie), now),
                 Err(_) => {}
             }
         }

@@ -4,7 +4,10 @@ use super::name::MAX_NAME;
 use super::record::{Field, layout, rdata_is_whole};
 use super::request::skip_name;
 use super::rtype::CLASS_IN;
-use super::{Ede, Edns, Fault, HEADER, Name, NameRef, RType, RecordRef, Records, flag, u16_at, u32_at};
+use super::{
+    Cookie, Ede, Edns, Fault, HEADER, KeptCookie, Name, NameRef, RType, RecordRef, Records, flag, u16_at,
+    u32_at,
+};
 
 /// How large a message may grow when its names are written out. 64 KiB of honest answers stay far below: the bound is
 /// for messages built to expand.
@@ -31,6 +34,8 @@ pub struct Message {
     pub edns: bool,
     /// Extended errors.
     pub ede: Vec<Ede>,
+    /// The cookie (RFC 7873): between us and who sent the message, so it goes no further than to who waits for it.
+    pub cookie: Option<KeptCookie>,
 }
 
 impl Message {
@@ -53,6 +58,7 @@ impl Message {
             additional: Records::new(),
             edns: false,
             ede: Vec::new(),
+            cookie: None,
         };
         for _ in 0..u16_at(bytes, 6)? {
             reader.record(&mut message.answer)?;
@@ -68,6 +74,7 @@ impl Message {
                 message.edns = true;
                 message.rcode |= u16::from(edns.rcode_high) << 4;
                 message.ede = edns.extended_errors();
+                message.cookie = edns.cookie()?.as_ref().map(Cookie::keep);
             }
         }
         Ok(message)

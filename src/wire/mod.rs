@@ -17,7 +17,7 @@ pub mod record;
 pub mod request;
 pub mod rtype;
 
-pub use edns::{Cookie, Ede, Edns};
+pub use edns::{Cookie, Ede, Edns, KeptCookie};
 pub use name::{Name, NameRef};
 pub use opt::{add_option, cut_short};
 pub use record::{RecordRef, Records};
