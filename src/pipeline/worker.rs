@@ -57,6 +57,8 @@ pub struct Worker {
     pub(super) stood_in_for: RefCell<Option<Box<Wanted>>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
+    /// Tickets of the lane whose query a panic has ended, until they are told of.
+    pub(super) lost: RefCell<Vec<usize>>,
     /// What is in flight, by client prefix.
     pub(super) shares: Rc<Shares>,
     snapshot: RefCell<Arc<Snapshot>>,
@@ -107,6 +109,7 @@ impl Worker {
             wanted: RefCell::default(),
             stood_in_for: RefCell::default(),
             pending: RefCell::default(),
+            lost: RefCell::default(),
             shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
