@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::fetch::{Outcome, conclude, said};
+use super::fetch::{Outcome, conclude, landed_or_stale, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
 use crate::cache::{Flight, Held, Lead};
@@ -155,6 +155,13 @@ impl Worker {
                         let nobodys = Trip::of_nobody(trip.path, trip.now);
                         spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
                     }
+                    (None, Some(ticket)) if self.may_be_stale(&leg, now) => {
+                        // It may have to be stood in for before it comes. It is listened to for all who wait then.
+                        let nobodys = Trip::of_nobody(trip.path, trip.now);
+                        let later = Rc::clone(self).stand_by(trip, &leg);
+                        spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
+                        return Some((ticket, Landing::Later(Box::pin(later))));
+                    }
                     (None, Some(ticket)) => {
                         let later = Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled);
                         return Some((ticket, Landing::Later(Box::pin(later))));
@@ -190,6 +197,35 @@ impl Worker {
         let responses = &self.shared.responses;
         let cached = responses.stand_in(&key, now.monotonic, keeping.serve_stale, leg.caps.failure_ttl)?;
         Some(InHand { key, cached, routes })
+    }
+
+    fn may_be_stale(&self, leg: &Leg, now: Now) -> bool {
+        let longest = self.snapshot().keeping.serve_stale;
+        self.shared.responses.can_stand_in(&leg.wanted.key, now.monotonic, longest)
+    }
+
+    /// Waits for what others fetch, or until something has to stand in for it.
+    fn stand_by(
+        self: Rc<Self>,
+        trip: Box<Trip>,
+        leg: &Leg,
+    ) -> impl Future<Output = Option<Vec<u8>>> + 'static {
+        let (key, routes, caps) = (leg.wanted.key.clone(), leg.wanted.routes.clone(), leg.caps);
+        let (keeping, arrived) = (self.snapshot().keeping, trip.now.monotonic);
+        let flight = match self.shared.flights.join(&key) {
+            Flight::Wait(landing) => Some(landing),
+            // Nobody fetches it: the walk does.
+            Flight::Lead(_) => None,
+        };
+        async move {
+            let mut trip = trip;
+            if let Some(landing) = flight
+                && let Some(cached) = landed_or_stale(&self, keeping, (&key, caps), landing, arrived).await
+            {
+                trip.in_hand.push(InHand { key, cached, routes });
+            }
+            self.resolve_trip(trip).await
+        }
     }
 
     fn launch(&self, trip: Box<Trip>, wanted: Box<Wanted>, now: Now) -> Result<(), Box<Trip>> {

@@ -16,7 +16,7 @@ use super::errand::{Errand, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::snapshot::{Prefetch, Shared, Snapshot};
-use super::step::{InHand, Means, Patience, Wanted};
+use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
@@ -195,7 +195,7 @@ impl Worker {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<Wanted>> {
         let question = Question::of(asked.request);
-        let means = Means { patience: Patience::None, now, client: asked.path.client.ip(), in_hand };
+        let means = Means::at_once(now, asked.path, in_hand);
         // With no patience the walk never waits, so one poll ends it.
         let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
@@ -243,7 +243,8 @@ impl Worker {
             return Some(out);
         };
         let question = Question::of(&request);
-        let means = Means { patience: Patience::Wait, now: self.now(), client: path.client.ip(), in_hand };
+        let host = Host { worker: &self, snapshot: &snapshot, arrived: now.monotonic };
+        let means = Means::of(host, self.now(), &path, in_hand);
         let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes
@@ -354,12 +355,7 @@ impl Worker {
     #[cold]
     fn prefetch(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32) {
         let question = Question::of(asked.request);
-        let means = Means {
-            patience: Patience::Refresh,
-            now: asked.now,
-            client: asked.path.client.ip(),
-            in_hand: &[],
-        };
+        let means = Means { patience: Patience::Refresh, ..Means::at_once(asked.now, asked.path, &[]) };
         let walked = pin!(walk(self, snapshot, view, &question, means));
         if let Poll::Ready(Err(wanted)) = walked.poll(&mut Context::from_waker(Waker::noop())) {
             self.refetch(asked, wanted);
