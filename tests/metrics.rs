@@ -41,6 +41,7 @@ fn readings() -> Readings {
             changed: None,
             tcp_fallbacks: 1,
             case_fallbacks: 0,
+            cookie_fallbacks: 0,
             plain_fallbacks: 0,
             ignored_datagrams: 3,
         }],

@@ -10,6 +10,8 @@ mod chain;
 mod fall_through;
 #[path = "pipeline/hostile.rs"]
 mod hostile;
+#[path = "pipeline/panic.rs"]
+mod panic;
 #[path = "pipeline/protocol.rs"]
 mod protocol;
 #[path = "pipeline/reload.rs"]

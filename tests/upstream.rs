@@ -4,10 +4,14 @@
 //! longer than any machine needs, so that no test depends on speed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "upstream/bind.rs"]
+mod bind;
 #[path = "upstream/budget.rs"]
 mod budget;
 #[path = "upstream/case.rs"]
 mod case;
+#[path = "upstream/cookie.rs"]
+mod cookie;
 #[path = "upstream/failover.rs"]
 mod failover;
 #[path = "upstream/fidelity.rs"]

@@ -19,6 +19,6 @@ mod store;
 pub use answer::AnswerCache;
 pub use cached::Cached;
 pub use count::{Counts, PublishedCounts};
-pub use flight::{Flight, Flights, Held};
+pub use flight::{Flight, Flights, Held, Lead};
 pub use forget::{Extent, Forget, In};
 pub use response::{ResponseCache, ResponseKey};

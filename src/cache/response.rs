@@ -178,6 +178,12 @@ impl ResponseCache {
         Some(stand_in)
     }
 
+    /// Whether there is anything that may stand in.
+    pub fn can_stand_in(&self, key: &ResponseKey, now: Duration, longest: Duration) -> bool {
+        let may = |bytes: &[u8]| cached::until(bytes).is_some_and(|until| now < until + longest);
+        !longest.is_zero() && self.answers.get(key.hash, &key.bytes, may).unwrap_or(false)
+    }
+
     fn last(&self, key: &ResponseKey) -> Option<Cached> {
         self.answers.get(key.hash, &key.bytes, cached::read).flatten()
     }

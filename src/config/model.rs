@@ -208,6 +208,8 @@ pub struct Upstream {
     pub max_qps: MaxQps,
     /// Questions that may be in flight at once.
     pub max_in_flight: u32,
+    /// Whether queries carry DNS cookies (RFC 7873).
+    pub cookies: bool,
     /// The active check of each server; `None`: only live queries tell.
     pub health_check: Option<HealthCheck>,
     /// Where it is written.

@@ -240,6 +240,7 @@ shape! {
         optional "deadline" deadline: String = r#"deadline = "1500ms""#;
         optional "max-qps" max_qps: u64 = "max-qps = 1000";
         optional "max-in-flight" max_in_flight: u64 = "max-in-flight = 4000";
+        optional "cookies" cookies: bool = "cookies = false";
         optional "health-check" health_check: HealthCheckSpec = r#"health-check = { query = "technova.local SOA", interval = "5s", fall = 3, rise = 2 }"#;
     }
 }

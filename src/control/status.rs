@@ -205,7 +205,7 @@ pub struct ServerStatus {
     pub queries: u64,
     /// Of these, the ones without a usable answer.
     pub failures: u64,
-    /// What it does not take, so that it is spared it for a while: `edns`, `random-case`.
+    /// What it does not take, so that it is spared it for a while: `edns`, `random-case`, `cookies`.
     pub spared: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 //! Whatever is not is ignored: an error made of a forged or broken message would let anyone end a wait.
 
 use super::flips::Flips;
-use super::query::Query;
+use super::query::{Case, Demand, Query};
 use crate::wire::message::Message;
 use crate::wire::{Fault, HEADER, Records, flag, rcode, u16_at};
 
@@ -30,6 +30,12 @@ pub enum Mismatch {
     /// All agrees but the case of its QNAME.
     #[error("the QNAME in another case")]
     Case,
+    /// It carries a cookie, and not ours (RFC 7873 §5.3).
+    #[error("another client's cookie")]
+    Cookie,
+    /// It carries none, and its server gives one to all who show one.
+    #[error("no cookie")]
+    NoCookie,
     /// Its records cannot be read.
     #[error("malformed: {0}")]
     Malformed(#[from] Fault),
@@ -38,12 +44,15 @@ pub enum Mismatch {
 /// Reads `bytes` as the response to `query`, sent with `id`, in whatever case its QNAME is.
 pub fn accept(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
     check(query, id, bytes)?;
-    read(id, bytes)
+    read(query, id, bytes)
 }
 
-/// As [`accept`], where the QNAME was sent with some letters in the other case and must have come back so. It is put
-/// back into the case in which it was asked for, before names that point to it are read.
-pub(super) fn accept_in_case(
+/// As [`accept`], where anyone may have sent it.
+///
+/// If the QNAME was sent with some letters in the other case it must have come back so. It is put back into the case in
+/// which it was asked for, before names that point to it are read. If the server is known to return cookies one must be
+/// there; a truncated response needs none, as all that it says is that TCP is to be asked.
+pub(super) fn accept_datagram(
     query: &Query,
     flips: &Flips,
     id: u16,
@@ -51,10 +60,17 @@ pub(super) fn accept_in_case(
 ) -> Result<Message, Mismatch> {
     check(query, id, bytes)?;
     let name = query.name();
-    if bytes[5] == 1 && !flips.put_back(name, &mut bytes[HEADER..HEADER + name.len()]) {
+    if query.case == Case::Exact
+        && bytes[5] == 1
+        && !flips.put_back(name, &mut bytes[HEADER..HEADER + name.len()])
+    {
         return Err(Mismatch::Case);
     }
-    read(id, bytes)
+    let message = read(query, id, bytes)?;
+    if query.demand() == Demand::Cookie && message.cookie.is_none() && !message.is_truncated() {
+        return Err(Mismatch::NoCookie);
+    }
+    Ok(message)
 }
 
 fn check(query: &Query, id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
@@ -79,13 +95,17 @@ fn check(query: &Query, id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
     }
 }
 
-fn read(id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
+fn read(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
     let flags = u16_at(bytes, 2)?;
     // A truncated response is asked for again over TCP; where it was cut is no matter.
     if flags & flag::TC != 0 {
         return Ok(truncated(id, flags));
     }
-    Ok(Message::parse(bytes)?)
+    let message = Message::parse(bytes)?;
+    match (query.client_cookie(), &message.cookie) {
+        (Some(ours), Some(returned)) if returned.client() != ours => Err(Mismatch::Cookie),
+        _ => Ok(message),
+    }
 }
 
 /// The question comes first, so its name cannot be compressed: comparing bytes is comparing names.
@@ -112,6 +132,7 @@ fn truncated(id: u16, flags: u16) -> Message {
         additional: Records::new(),
         edns: false,
         ede: Vec::new(),
+        cookie: None,
     }
 }
 
@@ -120,7 +141,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::exchange::{Ask, Dialect};
-    use crate::wire::RType;
+    use crate::wire::{KeptCookie, RType};
 
     fn query() -> Query {
         Query::new(&Ask::new("host.technova.local".parse().unwrap(), RType::HTTPS), Dialect::Edns)
@@ -161,7 +182,8 @@ mod tests {
     #[test]
     fn a_query_that_carries_randomness_in_its_case_wants_it_back() {
         let flips = Flips::draw(16, || Ok::<u16, ()>(0b10)).unwrap();
-        let judge = |first| accept_in_case(&query(), &flips, 7, &mut response(|bytes| bytes[13] = first));
+        let query = query().in_case(Case::Exact);
+        let judge = |first| accept_datagram(&query, &flips, 7, &mut response(|bytes| bytes[13] = first));
         assert!(judge(b'H').is_ok());
         assert_eq!(judge(b'h'), Err(Mismatch::Case));
         assert_eq!(judge(b'g'), Err(Mismatch::Question));
@@ -180,6 +202,31 @@ mod tests {
         assert_eq!(bare(4).unwrap().rcode, rcode::NOTIMP);
         assert_eq!(bare(0), Err(Mismatch::Question));
         assert_eq!(bare(3), Err(Mismatch::Question));
+    }
+
+    #[test]
+    fn a_response_with_a_cookie_that_is_not_ours_is_not_ours() {
+        let judge = |demand, cookie: Option<&[u8]>| {
+            let query = query().with_cookie(&KeptCookie::of_client(*b"our part"), demand);
+            let mut bytes = query.with_id(7);
+            bytes[2] |= 0x80;
+            bytes.truncate(bytes.len() - 14);
+            let option = cookie.map_or(Vec::new(), |value| [&[0, 10, 0, value.len() as u8], value].concat());
+            bytes.extend((option.len() as u16).to_be_bytes());
+            bytes.extend(option);
+            accept_datagram(&query, &Flips::NONE, 7, &mut bytes).map(|message| message.cookie)
+        };
+        for demand in [Demand::Nothing, Demand::Cookie] {
+            let learned = judge(demand, Some(b"our partand theirs")).unwrap().unwrap();
+            assert_eq!(learned.server(), b"and theirs");
+            assert_eq!(judge(demand, Some(b"our part")).unwrap().unwrap().server(), b"");
+            assert_eq!(judge(demand, Some(b"our pantand theirs")), Err(Mismatch::Cookie));
+            for value in [&b"our par"[..], b"our part and t", &[b'o'; 41]] {
+                assert_eq!(judge(demand, Some(value)), Err(Mismatch::Malformed(Fault::Cookie)));
+            }
+        }
+        assert_eq!(judge(Demand::Nothing, None), Ok(None));
+        assert_eq!(judge(Demand::Cookie, None), Err(Mismatch::NoCookie));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub struct Landed {
 }
 
 /// What became of a query.
+#[allow(clippy::large_enum_variant)] // nearly all are the large one; a box would cost each of them an allocation
 pub enum Landing {
     /// It has ended. Before that so many datagrams came that were not the response.
     Ended(Result<Reply, ExchangeError>, u32),

@@ -23,7 +23,7 @@ pub use ask::Ask;
 pub use clock::Clock;
 pub use fleet::{Fleet, Sighting};
 pub use lane::{Landed, Landing};
-pub use query::{Case, Dialect, Query};
+pub use query::{Case, Demand, Dialect, Query};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -93,6 +93,10 @@ pub enum ExchangeError {
     /// A response that agrees in all but the case of the QNAME: the server does not keep it, or somebody guessed the rest.
     #[error("the QNAME came back in another case")]
     Case,
+    /// A response that agrees in all but that it lacks the cookie which this server returns: it does so no longer, or not
+    /// on all its machines, or somebody guessed the rest.
+    #[error("the cookie is missing")]
+    NoCookie,
     /// What came over the stream is not the response.
     #[error("not the response: {0}")]
     Garbage(Mismatch),

@@ -2,10 +2,13 @@
 
 use super::ask::Ask;
 use super::flips::Flips;
-use crate::wire::{HEADER, RType, edns, flag};
+use crate::wire::edns::option;
+use crate::wire::{HEADER, KeptCookie, RType, edns, flag};
 
 /// Octets of an OPT record without options.
 const OPT: usize = 11;
+/// Octets of the largest COOKIE option (RFC 7873 §4).
+const COOKIE: usize = 4 + 40;
 /// The UDP payload size we announce: what crosses any path in one piece (RFC 9715).
 pub const PAYLOAD: u16 = 1232;
 
@@ -27,12 +30,22 @@ pub enum Case {
     Exact,
 }
 
+/// What a response over UDP must have beside what every one must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing.
+    Nothing,
+    /// Our cookie (RFC 7873 §5.3).
+    Cookie,
+}
+
 /// A query without its ID, which every try draws anew.
 #[derive(Debug, Clone)]
 pub struct Query {
     bytes: Vec<u8>,
     question_end: usize,
     pub(super) case: Case,
+    cookie: Option<([u8; 8], Demand)>,
 }
 
 impl Query {
@@ -45,7 +58,7 @@ impl Query {
         if ask.authentic_wanted {
             flags |= flag::AD;
         }
-        let mut bytes = Vec::with_capacity(HEADER + ask.qname.wire().len() + 4 + OPT);
+        let mut bytes = Vec::with_capacity(HEADER + ask.qname.wire().len() + 4 + OPT + COOKIE);
         bytes.extend_from_slice(&[0; HEADER]);
         bytes[2..4].copy_from_slice(&flags.to_be_bytes());
         bytes[5] = 1;
@@ -62,12 +75,37 @@ impl Query {
             bytes.extend_from_slice(&u32::from(flags).to_be_bytes());
             bytes.extend_from_slice(&[0, 0]);
         }
-        Query { bytes, question_end, case: Case::Any }
+        Query { bytes, question_end, case: Case::Any, cookie: None }
     }
 
     /// The same query. In [`Case::Exact`] each time it is sent over UDP its letters are in a new random case.
     pub fn in_case(self, case: Case) -> Query {
         Query { case, ..self }
+    }
+
+    /// The same query with a COOKIE option, if it has an OPT record. A response with another client's is not its own.
+    pub fn with_cookie(mut self, cookie: &KeptCookie, demand: Demand) -> Query {
+        let length = self.question_end + OPT - 2;
+        if self.bytes.len() != length + 2 {
+            return self;
+        }
+        let value = cookie.value();
+        self.bytes[length..].copy_from_slice(&(4 + value.len() as u16).to_be_bytes());
+        self.bytes.extend_from_slice(&option::COOKIE.to_be_bytes());
+        self.bytes.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        self.bytes.extend_from_slice(value);
+        self.cookie = Some((cookie.client(), demand));
+        self
+    }
+
+    /// Our cookie, where it carries one.
+    pub(super) fn client_cookie(&self) -> Option<[u8; 8]> {
+        self.cookie.map(|(client, _)| client)
+    }
+
+    /// What a response to it must have.
+    pub(super) fn demand(&self) -> Demand {
+        self.cookie.map_or(Demand::Nothing, |(_, demand)| demand)
     }
 
     /// Writes the bytes to send with this ID, letters of the QNAME turned.
@@ -108,8 +146,8 @@ impl Query {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::wire::Request;
     use crate::wire::request::Parsed;
+    use crate::wire::{Cookie, Request};
 
     fn ask() -> Ask {
         Ask::new("DC01.technova.local".parse().unwrap(), RType::AAAA)
@@ -128,8 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_is_sent_in_the_opt_record_and_nowhere_else() {
+        let cookie = Cookie { client: [1; 8], server: &[2; 32] }.keep();
+        let query = Query::new(&ask(), Dialect::Edns).with_cookie(&cookie, Demand::Nothing);
+        assert_eq!(query.bytes.len(), query.bytes.capacity(), "room for it is made at once");
+        let bytes = query.with_id(1);
+        let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
+        let sent = request.edns.unwrap().cookie().unwrap().unwrap();
+        assert_eq!((sent.client, sent.server), ([1; 8], &[2; 32][..]));
+    }
+
+    #[test]
     fn a_plain_query_has_no_opt_record() {
-        let bytes = Query::new(&ask(), Dialect::Plain).with_id(1);
+        let cookie = KeptCookie::of_client([1; 8]);
+        let bytes = Query::new(&ask(), Dialect::Plain).with_cookie(&cookie, Demand::Cookie).with_id(1);
         let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
         assert!(request.edns.is_none());
         assert_eq!(request.flags, flag::RD);

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::accept::{Mismatch, accept, accept_in_case};
+use super::accept::{Mismatch, accept_datagram};
 use super::ear::Ear;
 use super::flips::Flips;
 use super::port::{self, Ports};
@@ -268,15 +268,6 @@ impl Desk {
     }
 }
 
-impl Wait {
-    fn read(&self, datagram: &mut [u8]) -> Result<Message, Mismatch> {
-        match self.query.case {
-            Case::Any => accept(&self.query, self.id, datagram),
-            Case::Exact => accept_in_case(&self.query, &self.flips, self.id, datagram),
-        }
-    }
-}
-
 impl State {
     fn enter(&mut self, wait: Wait) -> u32 {
         let key = wait.port;
@@ -338,9 +329,10 @@ impl State {
             if !is_same(wait.server, from) {
                 continue;
             }
-            match wait.read(&mut self.datagram[..length]) {
+            match accept_datagram(&wait.query, &wait.flips, wait.id, &mut self.datagram[..length]) {
                 Ok(message) => return self.settle_heard(slot, message, now),
                 Err(Mismatch::Case) => return self.settle(slot, Err(ExchangeError::Case), now),
+                Err(Mismatch::NoCookie) => return self.settle(slot, Err(ExchangeError::NoCookie), now),
                 Err(_) => {}
             }
         }

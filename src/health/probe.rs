@@ -79,9 +79,10 @@ impl Prober {
         let reply = self.exchange.udp(&attempt).await.map_err(|error| match error {
             ExchangeError::Timeout => Ill::Server(Reason::Timeout),
             ExchangeError::Unreachable(_) => Ill::Server(Reason::Unreachable),
-            ExchangeError::Flooded | ExchangeError::Case | ExchangeError::Garbage(_) => {
-                Ill::Server(Reason::Garbage)
-            }
+            ExchangeError::Flooded
+            | ExchangeError::Case
+            | ExchangeError::NoCookie
+            | ExchangeError::Garbage(_) => Ill::Server(Reason::Garbage),
             ExchangeError::Local(_) => Ill::Ourselves(error),
         })?;
         judge(reply.message.rcode).map(|()| reply.rtt).map_err(Ill::Server)

@@ -31,14 +31,29 @@ impl<S: Service> Lane<S> {
         Lane { seats: RefCell::new(Slab::new()) }
     }
 
-    /// The ticket of one who will wait.
-    pub(super) fn take_seat(&self, seat: Seat<S>) -> usize {
-        self.seats.borrow_mut().insert(seat)
+    /// The ticket of one who will wait. If a panic comes first he waits no longer.
+    pub(super) fn take_seat(&self, seat: Seat<S>) -> Taken<'_, S> {
+        let ticket = self.seats.borrow_mut().insert(seat);
+        Taken { lane: self, ticket }
     }
 
     /// One who waits no longer.
     pub(super) fn leave(&self, ticket: usize) -> Option<Seat<S>> {
         self.seats.borrow_mut().try_remove(ticket)
+    }
+}
+
+/// A seat that was just taken.
+pub(super) struct Taken<'a, S: Service> {
+    lane: &'a Lane<S>,
+    pub(super) ticket: usize,
+}
+
+impl<S: Service> Drop for Taken<'_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.lane.leave(self.ticket);
+        }
     }
 }
 

@@ -53,7 +53,8 @@ pub trait Service: 'static {
         std::future::pending()
     }
 
-    /// What became of the next query that waited, by its ticket; its reply is written into `out` (given empty).
+    /// What became of the next query that waited, by its ticket; its reply is written into `out` (given empty). After a
+    /// panic in it the next call must tell that the query at hand then gets no reply, or its seat is never free again.
     fn take_landed(self: Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, Landing)> {
         let _ = out;
         None

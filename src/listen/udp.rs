@@ -137,9 +137,9 @@ impl<S: Service> Udp<S> {
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {
         let Datagram { payload, path } = datagram;
         let (service, lane) = (&self.worker.service, &self.worker.lane);
-        let ticket = lane.take_seat(Seat { udp: self.clone(), path, flight });
-        if service.begin(payload, &path, now, ticket) == Begin::Task
-            && let Some(Seat { flight, .. }) = lane.leave(ticket)
+        let seat = lane.take_seat(Seat { udp: self.clone(), path, flight });
+        if service.begin(payload, &path, now, seat.ticket) == Begin::Task
+            && let Some(Seat { flight, .. }) = lane.leave(seat.ticket)
         {
             // Boxed: a task moves what it runs several times, and this is some thousand octets.
             self.send_later(path, flight, Box::pin(service.clone().resolve(payload.into(), path, now)));

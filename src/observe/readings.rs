@@ -94,6 +94,8 @@ pub struct UpstreamReading {
     pub tcp_fallbacks: u64,
     /// Queries that were sent again as it changes the case of names.
     pub case_fallbacks: u64,
+    /// Queries that were sent again for want of a good DNS cookie: with a new one, over TCP, or without.
+    pub cookie_fallbacks: u64,
     /// Queries that were sent again as it fails on EDNS.
     pub plain_fallbacks: u64,
     /// Datagrams that were no answer to any query of ours.

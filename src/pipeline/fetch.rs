@@ -1,12 +1,18 @@
 //! What a route's source outside says: from the response cache, from whoever is asking already, or from the source.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::step::{Found, InHand, Means, Patience, Wanted};
 use super::walk::{Question, Trace};
 use super::{Keeping, Snapshot, Worker};
-use crate::cache::{Cached, Flight, ResponseKey};
+use crate::cache::{Cached, Flight, Held, Lead, ResponseKey};
 use crate::exchange::Ask;
 use crate::query::{Failure, Response, Source};
 use crate::route::{Caps, Target};
@@ -50,7 +56,10 @@ pub(super) async fn fetch(
         return at_hand(worker, snapshot, route, key, means, trace, wanted);
     }
     let now = worker.now().monotonic;
-    for _ in 0..TAKE_OVERS {
+    let keeping = snapshot.keeping;
+    let host = means.host.filter(|_| shared.responses.can_stand_in(&key, now, keeping.serve_stale));
+    let (mut leads, mut given_up) = (false, 0);
+    while given_up < TAKE_OVERS {
         match shared.flights.join(&key) {
             Flight::Lead(lead) => {
                 // A hop of a chain may be known; and what was not a moment ago may have landed.
@@ -59,16 +68,22 @@ pub(super) async fn fetch(
                     shared.responses.count_hit();
                     return as_of(now, cached, Source::ResponseCache, trace);
                 }
+                if let Some(host) = host
+                    && !leads
+                {
+                    leads = true;
+                    let (worker, snapshot) = (Rc::clone(host.worker), Arc::clone(host.snapshot));
+                    let (name, question, held) = (name.clone(), question.clone(), lead.hold());
+                    spawn_local(fetch_alone(worker, snapshot, route, name, question, (key.clone(), held)));
+                    continue;
+                }
                 shared.responses.count_miss();
-                let (outcome, server) =
-                    ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
-                let now = worker.now().monotonic;
-                let cached = conclude(worker, snapshot, &key, (outcome, server), &spec.caps, now);
-                lead.land(&cached);
-                return as_of(now, cached, source, trace);
+                let cached = lead_on(worker, snapshot, route, name, question, (&key, lead)).await;
+                return as_of(worker.now().monotonic, cached, source, trace);
             }
             Flight::Wait(landing) => {
                 if let Target::Forward(group) = spec.target
+                    && !leads
                     && snapshot.groups[group as usize].comes_back(
                         means.client,
                         &ask_for(&spec.domain, name, question),
@@ -79,13 +94,72 @@ pub(super) async fn fetch(
                     return Ok(Err((Failure::Loop, Vec::new())));
                 }
                 shared.responses.count_miss();
-                if let Ok(cached) = landing.await {
-                    return as_of(worker.now().monotonic, Cached::clone(&cached), source, trace);
+                let cached = match host {
+                    Some(host) => {
+                        landed_or_stale(worker, keeping, (&key, spec.caps), landing, host.arrived).await
+                    }
+                    None => landing.await.ok().map(|cached| Cached::clone(&cached)),
+                };
+                if let Some(cached) = cached {
+                    return as_of(worker.now().monotonic, cached, source, trace);
                 }
+                given_up += 1;
             }
         }
     }
     Ok(Err((Failure::Internal, Vec::new())))
+}
+
+/// Asks the source, for all who wait for what it says.
+async fn lead_on(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    route: u32,
+    name: &Name,
+    question: &Question,
+    (key, lead): (&ResponseKey, Lead<'_>),
+) -> Cached {
+    let spec = snapshot.table.route(route);
+    let said = ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
+    let cached = conclude(worker, snapshot, key, said, &spec.caps, worker.now().monotonic);
+    lead.land(&cached);
+    cached
+}
+
+/// The same in a task, which goes on when all who waited have got what stands in.
+async fn fetch_alone(
+    worker: Rc<Worker>,
+    snapshot: Arc<Snapshot>,
+    route: u32,
+    name: Name,
+    question: Question,
+    (key, held): (ResponseKey, Option<Held>),
+) {
+    if let Some(held) = held {
+        let lead = worker.shared.flights.take_up(held);
+        lead_on(&worker, &snapshot, route, &name, &question, (&key, lead)).await;
+    }
+}
+
+/// What lands, or what stands in for it once its client has waited long enough (RFC 8767 §5: the client response timer).
+/// None if whoever fetched it gave up.
+pub(super) async fn landed_or_stale(
+    worker: &Worker,
+    keeping: Keeping,
+    (key, caps): (&ResponseKey, Caps),
+    landing: oneshot::Receiver<Arc<Cached>>,
+    arrived: Duration,
+) -> Option<Cached> {
+    let mut landing = landing;
+    let patience = (arrived + keeping.stale_after).saturating_sub(worker.now().monotonic);
+    if let Ok(landed) = timeout(patience, &mut landing).await {
+        return landed.ok().map(|cached| Cached::clone(&cached));
+    }
+    let now = worker.now().monotonic;
+    if let Some(stale) = worker.shared.responses.stand_in(key, now, keeping.serve_stale, caps.failure_ttl) {
+        return Some(stale);
+    }
+    landing.await.ok().map(|cached| Cached::clone(&cached))
 }
 
 /// What can be said without waiting.

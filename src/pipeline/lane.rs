@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::fetch::{Outcome, conclude, said};
+use super::fetch::{Outcome, conclude, landed_or_stale, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
-use crate::cache::{Flight, Held};
+use crate::cache::{Flight, Held, Lead};
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
 use crate::route::{Caps, Target};
@@ -51,6 +51,7 @@ pub enum Landing {
 pub(super) struct Pending {
     trip: Box<Trip>,
     leg: Leg,
+    held: Held,
     first: First,
 }
 
@@ -81,9 +82,22 @@ impl Trip {
 
 /// What it waits for.
 struct Leg {
-    held: Held,
     wanted: Box<Wanted>,
     caps: Caps,
+}
+
+/// The query at hand. A panic costs it its reply, and must not cost its sender's place too.
+struct InHandOf<'a> {
+    worker: &'a Worker,
+    ticket: Option<usize>,
+}
+
+impl Drop for InHandOf<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.lost.borrow_mut().extend(self.ticket);
+        }
+    }
 }
 
 impl Worker {
@@ -114,32 +128,46 @@ impl Worker {
         self.pending.borrow().len()
     }
 
-    /// What became of the next query of which there is news, by its ticket; its reply is written into `out`.
+    /// What became of the next query of which there is news, by its ticket; its reply is written into `out`. If this
+    /// panics, that query gets no reply, which the next call tells.
     pub fn take_landed(self: &Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, Landing)> {
+        if let Some(ticket) = self.lost.borrow_mut().pop() {
+            return Some((ticket, Landing::Silence));
+        }
         self.refresh();
         loop {
             let landed = self.exchange.take_landed()?;
             let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
-            let Pending { mut trip, leg, first } = pending;
+            let Pending { mut trip, leg, held, first } = pending;
+            // Set free, for others to ask, if this ends in a panic.
+            let lead = self.shared.flights.take_up(held);
             let ticket = trip.ticket;
+            let _in_hand = InHandOf { worker: self, ticket };
             let now = self.now();
             match first.land(&leg.wanted.ask, landed) {
                 Ok((answered, server)) => {
-                    trip.in_hand.push(self.keep(leg, (Ok(answered.response), Some(server)), now));
+                    trip.in_hand.push(self.keep(lead, leg, (Ok(answered.response), Some(server)), now));
                 }
                 Err(unsettled) => match (self.stand_in(&trip, &leg, now), ticket) {
                     (Some(stale), _) => {
                         trip.in_hand.push(stale);
                         // Who waited has waited long enough; the source is still listened to, for the next.
                         let nobodys = Trip::of_nobody(trip.path, trip.now);
-                        spawn_local(Rc::clone(self).go_on(nobodys, leg, unsettled));
+                        spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
+                    }
+                    (None, Some(ticket)) if self.may_be_stale(&leg, now) => {
+                        // It may have to be stood in for before it comes. It is listened to for all who wait then.
+                        let nobodys = Trip::of_nobody(trip.path, trip.now);
+                        let later = Rc::clone(self).stand_by(trip, &leg);
+                        spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
+                        return Some((ticket, Landing::Later(Box::pin(later))));
                     }
                     (None, Some(ticket)) => {
-                        let later = Rc::clone(self).go_on(trip, leg, unsettled);
+                        let later = Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled);
                         return Some((ticket, Landing::Later(Box::pin(later))));
                     }
                     (None, None) => {
-                        spawn_local(Rc::clone(self).go_on(trip, leg, unsettled));
+                        spawn_local(Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled));
                         continue;
                     }
                 },
@@ -171,6 +199,35 @@ impl Worker {
         Some(InHand { key, cached, routes })
     }
 
+    fn may_be_stale(&self, leg: &Leg, now: Now) -> bool {
+        let longest = self.snapshot().keeping.serve_stale;
+        self.shared.responses.can_stand_in(&leg.wanted.key, now.monotonic, longest)
+    }
+
+    /// Waits for what others fetch, or until something has to stand in for it.
+    fn stand_by(
+        self: Rc<Self>,
+        trip: Box<Trip>,
+        leg: &Leg,
+    ) -> impl Future<Output = Option<Vec<u8>>> + 'static {
+        let (key, routes, caps) = (leg.wanted.key.clone(), leg.wanted.routes.clone(), leg.caps);
+        let (keeping, arrived) = (self.snapshot().keeping, trip.now.monotonic);
+        let flight = match self.shared.flights.join(&key) {
+            Flight::Wait(landing) => Some(landing),
+            // Nobody fetches it: the walk does.
+            Flight::Lead(_) => None,
+        };
+        async move {
+            let mut trip = trip;
+            if let Some(landing) = flight
+                && let Some(cached) = landed_or_stale(&self, keeping, (&key, caps), landing, arrived).await
+            {
+                trip.in_hand.push(InHand { key, cached, routes });
+            }
+            self.resolve_trip(trip).await
+        }
+    }
+
     fn launch(&self, trip: Box<Trip>, wanted: Box<Wanted>, now: Now) -> Result<(), Box<Trip>> {
         let snapshot = self.snapshot();
         let spec = snapshot.table.route(wanted.route);
@@ -192,15 +249,21 @@ impl Worker {
         };
         let Some(held) = lead.hold() else { return Err(trip) };
         shared.responses.count_miss();
-        place.insert(Pending { trip, leg: Leg { held, wanted, caps: spec.caps }, first });
+        place.insert(Pending { trip, leg: Leg { wanted, caps: spec.caps }, held, first });
         Ok(())
     }
 
     /// Keeps what a source said, and gives it to all who wait for it.
-    fn keep(&self, leg: Leg, (outcome, server): (Outcome, Option<SocketAddr>), now: Now) -> InHand {
+    fn keep(
+        &self,
+        lead: Lead<'_>,
+        leg: Leg,
+        (outcome, server): (Outcome, Option<SocketAddr>),
+        now: Now,
+    ) -> InHand {
         let (key, snapshot) = (&leg.wanted.key, self.snapshot());
         let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
-        self.shared.flights.take_up(leg.held).land(&cached);
+        lead.land(&cached);
         let Wanted { key, routes, .. } = *leg.wanted;
         InHand { key, cached, routes }
     }
@@ -223,12 +286,18 @@ impl Worker {
         Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))
     }
 
-    async fn go_on(self: Rc<Self>, trip: Box<Trip>, leg: Leg, unsettled: Box<Unsettled>) -> Option<Vec<u8>> {
+    async fn go_on(
+        self: Rc<Self>,
+        trip: Box<Trip>,
+        leg: Leg,
+        held: Option<Held>,
+        unsettled: Box<Unsettled>,
+    ) -> Option<Vec<u8>> {
         let mut trip = trip;
-        let Leg { held, wanted, caps } = leg;
+        let Leg { wanted, caps } = leg;
         let shared = Arc::clone(&self.shared);
         // Set free if this task is ended.
-        let lead = shared.flights.take_up(held);
+        let lead = shared.flights.take_up(held?);
         let group = Arc::clone(unsettled.group());
         let said = said(&group, unsettled.go_on(&wanted.ask, &self.exchange).await);
         let snapshot = Arc::clone(&*self.snapshot());

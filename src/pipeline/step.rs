@@ -1,5 +1,7 @@
 //! One name, one question: the routes that its client sees are asked in order until one has the name.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -9,7 +11,7 @@ use super::walk::{Question, Trace};
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
 use crate::exchange::Ask;
-use crate::query::{Failure, Now, Owns, Response, Source, Verdict};
+use crate::query::{Failure, Now, Owns, Path, Response, Source, Verdict};
 use crate::route::{Caps, FallThrough, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
 use crate::zone::{Dnssec, ZoneHandle};
@@ -38,6 +40,28 @@ pub(super) struct Means<'a> {
     pub client: std::net::IpAddr,
     /// What was fetched for this query, however short it holds.
     pub in_hand: &'a [InHand],
+    /// Who goes on with a fetch when the client has got what stands in for it; none where nothing is waited for.
+    pub host: Option<Host<'a>>,
+}
+
+impl<'a> Means<'a> {
+    /// With what is at hand.
+    pub(super) fn at_once(now: Now, path: &Path, in_hand: &'a [InHand]) -> Means<'a> {
+        Means { patience: Patience::None, now, client: path.client.ip(), in_hand, host: None }
+    }
+
+    /// Waiting, for whom `host` is.
+    pub(super) fn of(host: Host<'a>, now: Now, path: &Path, in_hand: &'a [InHand]) -> Means<'a> {
+        Means { patience: Patience::Wait, host: Some(host), ..Means::at_once(now, path, in_hand) }
+    }
+}
+
+/// A query's own hold on what it runs in, and when it arrived.
+#[derive(Clone, Copy)]
+pub(super) struct Host<'a> {
+    pub worker: &'a Rc<Worker>,
+    pub snapshot: &'a Arc<Snapshot>,
+    pub arrived: Duration,
 }
 
 /// What was fetched for a query.

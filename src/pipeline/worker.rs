@@ -16,7 +16,7 @@ use super::errand::{Errand, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::snapshot::{Prefetch, Shared, Snapshot};
-use super::step::{InHand, Means, Patience, Wanted};
+use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
@@ -57,6 +57,8 @@ pub struct Worker {
     pub(super) stood_in_for: RefCell<Option<Box<Wanted>>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
+    /// Tickets of the lane whose query a panic has ended, until they are told of.
+    pub(super) lost: RefCell<Vec<usize>>,
     /// What is in flight, by client prefix.
     pub(super) shares: Rc<Shares>,
     snapshot: RefCell<Arc<Snapshot>>,
@@ -108,6 +110,7 @@ impl Worker {
             wanted: RefCell::default(),
             stood_in_for: RefCell::default(),
             pending: RefCell::default(),
+            lost: RefCell::default(),
             shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
@@ -193,7 +196,7 @@ impl Worker {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<Wanted>> {
         let question = Question::of(asked.request);
-        let means = Means { patience: Patience::None, now, client: asked.path.client.ip(), in_hand };
+        let means = Means::at_once(now, asked.path, in_hand);
         // With no patience the walk never waits, so one poll ends it.
         let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
@@ -241,7 +244,8 @@ impl Worker {
             return Some(out);
         };
         let question = Question::of(&request);
-        let means = Means { patience: Patience::Wait, now: self.now(), client: path.client.ip(), in_hand };
+        let host = Host { worker: &self, snapshot: &snapshot, arrived: now.monotonic };
+        let means = Means::of(host, self.now(), &path, in_hand);
         let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes
@@ -354,12 +358,7 @@ impl Worker {
     #[cold]
     fn prefetch(&self, snapshot: &Snapshot, asked: &Asked<'_>, view: u32) {
         let question = Question::of(asked.request);
-        let means = Means {
-            patience: Patience::Refresh,
-            now: asked.now,
-            client: asked.path.client.ip(),
-            in_hand: &[],
-        };
+        let means = Means { patience: Patience::Refresh, ..Means::at_once(asked.now, asked.path, &[]) };
         let walked = pin!(walk(self, snapshot, view, &question, means));
         if let Poll::Ready(Err(wanted)) = walked.poll(&mut Context::from_waker(Waker::noop())) {
             self.refetch(asked, wanted);

@@ -272,6 +272,7 @@ fn comparable(upstream: &config::Upstream) -> impl Hash {
         deadline: _,
         max_qps: _,
         max_in_flight: _,
+        cookies: _,
         health_check: _,
     } = upstream;
     (name, servers, backups, *source_v4, *source_v6)

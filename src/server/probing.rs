@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::build::Inventory;
 use crate::config;
 use crate::listen::clock;
-use crate::upstream::{Balance, Check, Group, Rate, Spec};
+use crate::upstream::{Balance, Check, Cookies, Group, Rate, Spec};
 use crate::wire::{Name, RType};
 
 /// The thread that probes.
@@ -90,6 +90,7 @@ pub(super) fn group(upstream: &config::Upstream, rate: Option<Arc<Rate>>, before
         deadline,
         max_qps: _,
         max_in_flight,
+        cookies,
         health_check,
         place: _,
     } = upstream;
@@ -108,6 +109,7 @@ pub(super) fn group(upstream: &config::Upstream, rate: Option<Arc<Rate>>, before
         deadline: *deadline,
         max_in_flight: *max_in_flight,
         rate,
+        cookies: if *cookies { Cookies::On } else { Cookies::Off },
         check: health_check.as_ref().map_or(Check::Off, check),
     };
     Group::new(spec, before)

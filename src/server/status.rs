@@ -291,6 +291,7 @@ fn readings(group: &upstream::GroupStatus) -> impl Iterator<Item = UpstreamReadi
             changed: (changed > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_micros(changed)),
             tcp_fallbacks: tally.tcp_fallbacks,
             case_fallbacks: tally.case_fallbacks,
+            cookie_fallbacks: tally.cookie_fallbacks,
             plain_fallbacks: tally.plain_fallbacks,
             ignored_datagrams: tally.ignored_datagrams,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cookie::Cookies;
 use super::rate::Claim;
 use super::server::Manner;
 use super::status::bump;
@@ -48,7 +49,7 @@ pub(super) struct Spoken {
 
 /// Asks one server until it answers, fails, or the deadline has passed.
 pub(super) async fn attempt(context: Context<'_>, server: &Server) -> Result<Hit, Miss> {
-    let manner = server.manner(context.clock.begin());
+    let manner = server.manner(context.group.spec.cookies, context.clock.begin());
     pay(context)?;
     bump(&server.counts.tallies.queries);
     let hit = send(context, server, manner).await?;
@@ -79,6 +80,7 @@ pub(super) fn plain_answer(
             if !message.is_truncated() && !is_failure(message.rcode) && !fails(manner, &message) =>
         {
             let hit = Hit { message, tcp: false, rtt };
+            note_cookie(server, manner, &hit.message);
             note_answer(server, &hit, now);
             Ok(hit)
         }
@@ -86,8 +88,39 @@ pub(super) fn plain_answer(
     }
 }
 
+/// RFC 7873 §5.3: a server that says BADCOOKIE is asked again with the cookie that it sent along; if it says so again, or
+/// sent none, over TCP.
+async fn show_cookie(
+    context: Context<'_>,
+    server: &Server,
+    manner: Manner,
+    refusal: Hit,
+) -> Result<Hit, Miss> {
+    bump(&server.counts.tallies.cookie_fallbacks);
+    let is_given = refusal.message.cookie.is_some_and(|cookie| !cookie.server().is_empty());
+    let mut hit = refusal;
+    if manner.cookies == Cookies::On && is_given && !hit.tcp {
+        hit = converse(context, server, manner).await?;
+    }
+    if hit.message.rcode == rcode::BADCOOKIE && !hit.tcp {
+        hit = over_tcp(context, server, manner).await?;
+    }
+    Ok(hit)
+}
+
 async fn judge(context: Context<'_>, server: &Server, manner: Manner, hit: Hit) -> Result<Hit, Miss> {
     let mut hit = hit;
+    if hit.message.rcode == rcode::BADCOOKIE {
+        hit = Box::pin(show_cookie(context, server, manner, hit)).await?;
+    }
+    // One that answers FORMERR with an OPT record knows EDNS, so it may be the option that it fails on.
+    if manner.cookies == Cookies::On && hit.message.edns && fails(manner, &hit.message) {
+        bump(&server.counts.tallies.cookie_fallbacks);
+        hit = Box::pin(converse(context, server, Manner { cookies: Cookies::Off, ..manner })).await?;
+        if !fails_on_edns(&hit.message) {
+            server.jar.failed(context.clock.now());
+        }
+    }
     if fails(manner, &hit.message) {
         bump(&server.counts.tallies.plain_fallbacks);
         hit = Box::pin(converse(context, server, Manner { dialect: Dialect::Plain, ..manner })).await?;
@@ -125,12 +158,30 @@ fn fails_on_edns(message: &Message) -> bool {
 
 /// RCODEs that speak of the server, not of the name: another server may know better.
 fn is_failure(code: u16) -> bool {
-    matches!(code, rcode::SERVFAIL | rcode::REFUSED | rcode::NOTIMP | rcode::FORMERR | rcode::BADVERS)
+    matches!(
+        code,
+        rcode::SERVFAIL | rcode::REFUSED | rcode::NOTIMP | rcode::FORMERR | rcode::BADVERS | rcode::BADCOOKIE
+    )
 }
 
-/// The query over UDP to a server, in the manner that it understands.
-pub(super) fn query(ask: &Ask, manner: Manner) -> Query {
-    Query::new(ask, manner.dialect).in_case(manner.case)
+fn note_cookie(server: &Server, manner: Manner, message: &Message) {
+    if manner.cookies == Cookies::On && manner.dialect == Dialect::Edns {
+        server.jar.answered(message.cookie.as_ref());
+    }
+}
+
+impl Group {
+    /// The query over UDP to a server, in the manner that it understands.
+    pub(super) fn query(&self, ask: &Ask, server: &Server, manner: Manner, now: Now) -> Query {
+        let query = Query::new(ask, manner.dialect).in_case(manner.case);
+        if manner.cookies == Cookies::Off || manner.dialect == Dialect::Plain {
+            return query;
+        }
+        match server.jar.to_send(self.source(server.address()), now) {
+            Some((cookie, demand)) => query.with_cookie(&cookie, demand),
+            None => query,
+        }
+    }
 }
 
 pub(super) fn a_try<'a>(group: &Group, server: &'a Server, query: &'a Query, deadline: Instant) -> Try<'a> {
@@ -149,7 +200,7 @@ async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Resu
 }
 
 async fn send(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
-    let query = query(context.ask, manner);
+    let query = context.group.query(context.ask, server, manner, context.clock.now());
     let attempt = a_try(context.group, server, &query, context.deadline);
     let udp = context.exchange.udp(&attempt).await;
     after_udp(context, server, manner, udp).await
@@ -162,7 +213,10 @@ async fn after_udp(
     udp: Result<Reply, ExchangeError>,
 ) -> Result<Hit, Miss> {
     match udp {
-        Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: false, rtt }),
+        Ok(Reply { message, rtt }) if !message.is_truncated() => {
+            note_cookie(server, manner, &message);
+            Ok(Hit { message, tcp: false, rtt })
+        }
         // What somebody may be forging is asked for where it cannot be forged.
         Ok(_) | Err(ExchangeError::Flooded) => Box::pin(over_tcp(context, server, manner)).await,
         Err(ExchangeError::Case) => {
@@ -170,6 +224,12 @@ async fn after_udp(
             let hit = Box::pin(converse(context, server, Manner { case: Case::Any, ..manner })).await?;
             // Whoever could forge this would have to guess ID and port once, and once more to gain by it.
             server.changes_case(context.clock.now());
+            Ok(hit)
+        }
+        Err(ExchangeError::NoCookie) => {
+            bump(&server.counts.tallies.cookie_fallbacks);
+            let hit = Box::pin(over_tcp(context, server, manner)).await?;
+            server.jar.omitted(hit.message.cookie.as_ref(), context.clock.now());
             Ok(hit)
         }
         Err(error) => {
@@ -185,9 +245,12 @@ async fn after_udp(
 async fn over_tcp(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {
     pay(context)?;
     bump(&server.counts.tallies.tcp_fallbacks);
-    let query = query(context.ask, manner);
+    let query = context.group.query(context.ask, server, manner, context.clock.now());
     match context.exchange.tcp(&a_try(context.group, server, &query, context.deadline)).await {
-        Ok(Reply { message, rtt }) if !message.is_truncated() => Ok(Hit { message, tcp: true, rtt }),
+        Ok(Reply { message, rtt }) if !message.is_truncated() => {
+            note_cookie(server, manner, &message);
+            Ok(Hit { message, tcp: true, rtt })
+        }
         Ok(_) => {
             bump(&server.counts.tallies.garbage);
             Err(Miss { failure: Failure::UpstreamFailed, spoken: None })
@@ -220,7 +283,10 @@ fn miss(server: &Server, error: ExchangeError) -> Miss {
             tracing::debug!(server = %server.address(), %kind, "cannot send a query");
             Failure::Unreachable
         }
-        ExchangeError::Garbage(_) | ExchangeError::Flooded | ExchangeError::Case => {
+        ExchangeError::Garbage(_)
+        | ExchangeError::Flooded
+        | ExchangeError::Case
+        | ExchangeError::NoCookie => {
             bump(&tallies.garbage);
             Failure::UpstreamFailed
         }

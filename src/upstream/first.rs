@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::Either;
 use tokio::time::Instant;
 
-use super::attempt::{Context, a_try, go_on, plain_answer, query};
+use super::attempt::{Context, a_try, go_on, plain_answer};
 use super::budget::Room;
 use super::domains::End;
 use super::itinerary::Itinerary;
@@ -51,8 +51,8 @@ impl Group {
         let (due, deadline) =
             (clock.begin_plus(self.patience(server, 0)), clock.begin_plus(self.spec.deadline));
         let asked = &self.servers[server];
-        let manner = asked.manner(now);
-        let query = query(ask, manner);
+        let manner = asked.manner(self.spec.cookies, now);
+        let query = self.query(ask, asked, manner, now);
         exchange.launch(&a_try(self, asked, &query, deadline), clock.read(), due, token).ok()?;
         bump(&asked.counts.tallies.queries);
         Some(First { group: Arc::clone(self), server, manner, itinerary, clock, deadline, due, room })

@@ -7,6 +7,7 @@
 mod admission;
 mod attempt;
 mod budget;
+mod cookie;
 mod domains;
 pub mod first;
 pub mod itinerary;
@@ -19,6 +20,7 @@ pub mod server;
 pub mod status;
 
 pub use crate::exchange::Ask;
+pub use cookie::Cookies;
 pub use first::{First, Unsettled};
 pub use loops::Quarantined;
 pub use order::{Balance, Role};
@@ -61,6 +63,8 @@ pub struct Spec {
     pub try_timeout: Duration,
     /// How long all of it may take.
     pub deadline: Duration,
+    /// Whether queries carry DNS cookies (RFC 7873).
+    pub cookies: Cookies,
     /// How its servers are watched.
     pub check: Check,
     /// Questions that may be in flight at once.

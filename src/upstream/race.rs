@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::{Context, Hit, Miss, attempt};
+use super::cookie::Cookies;
 use super::itinerary::{Itinerary, Rebuff};
 use super::rate::Claim;
 use super::scrub::scrub;
@@ -136,6 +137,9 @@ where
 fn note_silence(context: Context<'_>, server: usize) {
     let server = &context.group.servers[server];
     bump(&server.counts.tallies.timeouts);
+    if context.group.spec.cookies == Cookies::On {
+        server.jar.silent(context.clock.now());
+    }
     server.health().note(Signal::QueryFailed(Reason::Timeout), context.clock.now());
 }
 

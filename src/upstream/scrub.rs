@@ -231,6 +231,7 @@ mod tests {
             additional: records(sections[2]),
             edns: true,
             ede: Vec::new(),
+            cookie: None,
         }
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::cookie::{Cookies, Jar};
 use super::order::Role;
 use super::status::{Counts, ServerStatus};
 use crate::exchange::{Case, Dialect};
-use crate::health::{Health, Rules};
+use crate::health::{Health, Rules, State};
 use crate::query::Now;
 
 /// How long we remember what a server does not take.
@@ -23,6 +24,7 @@ pub struct Server {
     pub(super) counts: Counts,
     fails_on_edns: Memory,
     changes_case: Memory,
+    pub(super) jar: Jar,
 }
 
 /// How to speak to a server.
@@ -30,22 +32,27 @@ pub struct Server {
 pub(super) struct Manner {
     pub(super) dialect: Dialect,
     pub(super) case: Case,
+    pub(super) cookies: Cookies,
 }
 
 /// That something was so, forgotten after a while.
 #[derive(Debug, Default)]
-struct Memory {
+pub(super) struct Memory {
     until_millis: AtomicU64,
 }
 
 impl Memory {
-    fn is_fresh(&self, now: Now) -> bool {
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
         now.monotonic.as_millis() < u128::from(self.until_millis.load(Relaxed))
     }
 
-    fn note(&self, now: Now) {
+    pub(super) fn note(&self, now: Now) {
         let until = (now.monotonic + REMEMBERED).as_millis();
         self.until_millis.store(u64::try_from(until).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(super) fn forget(&self) {
+        self.until_millis.store(0, Relaxed);
     }
 }
 
@@ -58,6 +65,7 @@ impl Server {
             counts: Counts::default(),
             fails_on_edns: Memory::default(),
             changes_case: Memory::default(),
+            jar: Jar::new(),
         }
     }
 
@@ -82,9 +90,14 @@ impl Server {
 
     /// What is known of it.
     pub fn status(&self, now: Now) -> ServerStatus {
-        let spared = [("edns", &self.fails_on_edns), ("random-case", &self.changes_case)];
+        let spared = [
+            ("edns", self.fails_on_edns.is_fresh(now)),
+            ("random-case", self.changes_case.is_fresh(now)),
+            // Of one that says nothing it is not known.
+            ("cookies", !self.jar.is_taken(now) && self.health.state() != State::Down),
+        ];
         ServerStatus {
-            spared: spared.iter().filter(|(_, memory)| memory.is_fresh(now)).map(|(what, _)| *what).collect(),
+            spared: spared.iter().filter(|(_, is)| *is).map(|(what, _)| *what).collect(),
             address: self.address,
             role: self.role,
             health: self.health.status(),
@@ -93,8 +106,9 @@ impl Server {
     }
 
     /// How to speak to it.
-    pub(super) fn manner(&self, now: Now) -> Manner {
+    pub(super) fn manner(&self, cookies: Cookies, now: Now) -> Manner {
         Manner {
+            cookies: if self.jar.is_taken(now) { cookies } else { Cookies::Off },
             dialect: if self.fails_on_edns.is_fresh(now) { Dialect::Plain } else { Dialect::Edns },
             case: if self.changes_case.is_fresh(now) { Case::Any } else { Case::Exact },
         }
@@ -123,7 +137,7 @@ mod tests {
         let rules = Rules { fall: 3, rise: 2, judge: Judge::Probes };
         let server = Server::new("old", "192.0.2.1:53".parse().unwrap(), Role::Primary, rules);
         let manner = |minutes| {
-            let Manner { dialect, case } = server.manner(at(minutes));
+            let Manner { dialect, case, .. } = server.manner(Cookies::On, at(minutes));
             (dialect, case)
         };
         assert_eq!(manner(5), (Dialect::Edns, Case::Exact));

@@ -67,6 +67,8 @@ counters! {
         plain_fallbacks,
         /// Tries that went on without random case.
         case_fallbacks,
+        /// Tries that went on with a new cookie, over TCP for want of one, or without.
+        cookie_fallbacks,
     }
 }
 
@@ -114,7 +116,7 @@ pub struct ServerStatus {
     pub health: HealthStatus,
     /// What it did.
     pub counts: ServerCounts,
-    /// What it does not take, and is spared: `edns`, `random-case`.
+    /// What it does not take, and is spared: `edns`, `random-case`, `cookies`.
     pub spared: Vec<&'static str>,
 }
 

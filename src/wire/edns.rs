@@ -112,6 +112,46 @@ pub struct Cookie<'a> {
     pub server: &'a [u8],
 }
 
+/// The value of a COOKIE option, kept beyond its message: eight octets of the client's, and up to 32 of the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptCookie {
+    octets: [u8; 40],
+    length: u8,
+}
+
+impl KeptCookie {
+    /// What a client shows who has no cookie of the server's.
+    pub fn of_client(client: [u8; 8]) -> KeptCookie {
+        Cookie { client, server: &[] }.keep()
+    }
+
+    /// The client's part.
+    pub fn client(&self) -> [u8; 8] {
+        self.octets.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The server's part; empty if there is none.
+    pub fn server(&self) -> &[u8] {
+        &self.value()[8..]
+    }
+
+    /// The whole value.
+    pub fn value(&self) -> &[u8] {
+        &self.octets[..usize::from(self.length)]
+    }
+}
+
+impl Cookie<'_> {
+    /// A copy. No server's part is longer than 32 octets.
+    pub fn keep(&self) -> KeptCookie {
+        let server = &self.server[..self.server.len().min(32)];
+        let mut octets = [0; 40];
+        octets[..8].copy_from_slice(&self.client);
+        octets[8..8 + server.len()].copy_from_slice(server);
+        KeptCookie { octets, length: 8 + server.len() as u8 }
+    }
+}
+
 /// An extended DNS error (RFC 8914).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ede {

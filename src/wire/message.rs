@@ -4,7 +4,10 @@ use super::name::MAX_NAME;
 use super::record::{Field, layout, rdata_is_whole};
 use super::request::skip_name;
 use super::rtype::CLASS_IN;
-use super::{Ede, Edns, Fault, HEADER, Name, NameRef, RType, RecordRef, Records, flag, u16_at, u32_at};
+use super::{
+    Cookie, Ede, Edns, Fault, HEADER, KeptCookie, Name, NameRef, RType, RecordRef, Records, flag, u16_at,
+    u32_at,
+};
 
 /// How large a message may grow when its names are written out. 64 KiB of honest answers stay far below: the bound is
 /// for messages built to expand.
@@ -31,6 +34,8 @@ pub struct Message {
     pub edns: bool,
     /// Extended errors.
     pub ede: Vec<Ede>,
+    /// The cookie (RFC 7873): between us and who sent the message, so it goes no further than to who waits for it.
+    pub cookie: Option<KeptCookie>,
 }
 
 impl Message {
@@ -53,6 +58,7 @@ impl Message {
             additional: Records::new(),
             edns: false,
             ede: Vec::new(),
+            cookie: None,
         };
         for _ in 0..u16_at(bytes, 6)? {
             reader.record(&mut message.answer)?;
@@ -68,6 +74,7 @@ impl Message {
                 message.edns = true;
                 message.rcode |= u16::from(edns.rcode_high) << 4;
                 message.ede = edns.extended_errors();
+                message.cookie = edns.cookie()?.as_ref().map(Cookie::keep);
             }
         }
         Ok(message)
@@ -206,11 +213,17 @@ impl Default for NameBuffer {
     }
 }
 
+/// Pointers that one name may lead through. An honest one stands behind a label, of which there are 127 at most, so what
+/// is beyond are pointers to pointers: with a chain of all that fits below 16 KiB each name of a message would cost
+/// 8,000 steps, and so its reading the square of its length.
+const MOST_POINTERS: usize = 126;
+
 /// Reads a name that may be compressed; gives the position behind it. Each pointer must point before the one it was
-/// reached by, so the walk ends (RFC 1035 §4.1.4: "a prior occurrence").
+/// reached by (RFC 1035 §4.1.4: "a prior occurrence"), and they are few, so a name costs no more than 255 steps wherever
+/// it leads.
 pub fn read_name(bytes: &[u8], start: usize, into: &mut NameBuffer) -> Result<usize, Fault> {
     let end = skip_name(bytes, start)?;
-    let (mut at, mut limit, mut length) = (start, start, 0);
+    let (mut at, mut limit, mut length, mut pointers) = (start, start, 0, 0);
     loop {
         let octet = *bytes.get(at).ok_or(Fault::Short)?;
         match octet {
@@ -229,12 +242,61 @@ pub fn read_name(bytes: &[u8], start: usize, into: &mut NameBuffer) -> Result<us
             }
             0xC0..=0xFF => {
                 let target = usize::from(u16_at(bytes, at)? & 0x3FFF);
-                if target >= limit {
+                pointers += 1;
+                if target >= limit || pointers > MOST_POINTERS {
                     return Err(Fault::Pointer);
                 }
                 (at, limit) = (target, target);
             }
             _ => return Err(Fault::Label),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A label, then so many pointers, each to what stands before it.
+    fn chain(pointers: usize) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER];
+        bytes.extend(b"\x01a\0");
+        for nth in 0..pointers {
+            let target = if nth == 0 { HEADER } else { bytes.len() - 2 };
+            bytes.extend((0xC000 | target as u16).to_be_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_name_leads_through_126_pointers_and_no_more() {
+        let read = |pointers| {
+            let bytes = chain(pointers);
+            let mut name = NameBuffer::new();
+            read_name(&bytes, bytes.len() - 2, &mut name)
+                .map(|end| (end == bytes.len(), name.name().to_string()))
+        };
+        for pointers in [1, 2, 126] {
+            assert_eq!(read(pointers), Ok((true, "a.".to_owned())));
+        }
+        for pointers in [127, 8_000] {
+            assert_eq!(read(pointers), Err(Fault::Pointer));
+        }
+    }
+
+    #[test]
+    fn the_longest_name_of_the_most_labels_is_read_with_a_pointer_behind_each() {
+        let mut bytes = vec![0; HEADER];
+        bytes.extend(b"\x01a\0");
+        let mut before = HEADER;
+        for _ in 1..127 {
+            let at = bytes.len();
+            bytes.extend(b"\x01a");
+            bytes.extend((0xC000 | before as u16).to_be_bytes());
+            before = at;
+        }
+        let mut name = NameBuffer::new();
+        assert_eq!(read_name(&bytes, before, &mut name), Ok(bytes.len()));
+        assert_eq!(name.name().wire().len(), MAX_NAME);
     }
 }

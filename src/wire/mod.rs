@@ -17,7 +17,7 @@ pub mod record;
 pub mod request;
 pub mod rtype;
 
-pub use edns::{Cookie, Ede, Edns};
+pub use edns::{Cookie, Ede, Edns, KeptCookie};
 pub use name::{Name, NameRef};
 pub use opt::{add_option, cut_short};
 pub use record::{RecordRef, Records};
@@ -36,8 +36,8 @@ pub enum Fault {
     /// A name longer than 255 octets (RFC 1035 §3.1).
     #[error("a name is longer than 255 octets")]
     NameLength,
-    /// A compression pointer that does not point backwards (RFC 1035 §4.1.4).
-    #[error("a compression pointer does not point backwards")]
+    /// A compression pointer that does not point backwards (RFC 1035 §4.1.4), or more of them than a name has use for.
+    #[error("a compression pointer does not point backwards, or is one too many")]
     Pointer,
     /// RDATA that does not fill its RDLENGTH, or passes it.
     #[error("RDATA and RDLENGTH disagree")]

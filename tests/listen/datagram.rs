@@ -132,6 +132,23 @@ fn a_panic_costs_its_batch_and_not_the_socket() {
 }
 
 #[test]
+fn a_panic_gives_back_the_seat_of_who_waited_in_the_lane() {
+    let server = Server::start(&ListenConfig { max_in_flight: 1, ..loopback() });
+    let client = server.udp();
+    for how in [ask::LANE_PANIC, ask::LANDING_PANIC] {
+        let before = server.sum(|stats| stats.panics.get());
+        client.send(&query(1, how)).unwrap();
+        server.until("the panic is counted", |server| server.sum(|stats| stats.panics.get()) > before);
+        server.until("the seat is free", |server| server.sum(|stats| stats.in_flight.get()) == 0);
+        // There is one seat: while it is taken all others are refused.
+        client.send(&query(7, ask::LANE)).unwrap();
+        assert_eq!(receive(&client), (7, 0));
+        server.until("this one too", |server| server.sum(|stats| stats.in_flight.get()) == 0);
+    }
+    server.stop();
+}
+
+#[test]
 fn what_deserves_silence_gets_it() {
     let server = Server::start(&loopback());
     let client = server.udp();

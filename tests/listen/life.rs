@@ -97,7 +97,7 @@ fn a_passed_socket_outlives_us_with_what_it_holds() {
     let serve = || {
         let gate = Arc::new(Semaphore::new(0));
         let config = ListenConfig { workers: 2, ..config(&address.to_string()) };
-        let make = move |_| Rc::new(Echo { gate: gate.clone() });
+        let make = move |_| Rc::new(Echo::new(gate.clone()));
         start(&config, vec![manager.try_clone().unwrap().into()], make).unwrap()
     };
     let client = udp_to(address);

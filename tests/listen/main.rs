@@ -6,6 +6,8 @@ mod connection;
 mod datagram;
 mod life;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::rc::Rc;
@@ -13,9 +15,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kakehashi::listen::{Admit, ListenConfig, Listening, Service, Stats, start};
+use kakehashi::listen::{Admit, Begin, Landing, ListenConfig, Listening, Service, Stats, start};
 use kakehashi::query::{Now, Path};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Longer than anything here takes; a test that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,11 +31,24 @@ mod ask {
     pub const SILENCE: u8 = b's';
     pub const PANIC: u8 = b'p';
     pub const LATE_PANIC: u8 = b'q';
+    /// In the lane: at once, at the beginning, and when it has landed.
+    pub const LANE: u8 = b'a';
+    pub const LANE_PANIC: u8 = b'b';
+    pub const LANDING_PANIC: u8 = b'c';
 }
 
 /// Sends back what it gets, with QR set; what it refuses has RCODE 5.
 struct Echo {
     gate: Arc<Semaphore>,
+    /// What waits in the lane, by ticket; without what it asks, where a panic has ended it.
+    lane: RefCell<VecDeque<(usize, Option<Vec<u8>>)>>,
+    landed: Notify,
+}
+
+impl Echo {
+    fn new(gate: Arc<Semaphore>) -> Echo {
+        Echo { gate, lane: RefCell::default(), landed: Notify::new() }
+    }
 }
 
 impl Service for Echo {
@@ -46,8 +61,37 @@ impl Service for Echo {
             }
             Some(&ask::PANIC) => panic!("as asked"),
             Some(&(ask::LATER | ask::GATED | ask::LATE_PANIC)) => Admit::Resolve,
+            Some(&(ask::LANE | ask::LANE_PANIC | ask::LANDING_PANIC)) => Admit::Resolve,
             _ => Admit::Drop,
         }
+    }
+
+    fn begin(&self, packet: &[u8], _: &Path, _: Now, ticket: usize) -> Begin {
+        match packet[12] {
+            ask::LANE_PANIC => panic!("as asked"),
+            ask::LANE | ask::LANDING_PANIC => {
+                self.lane.borrow_mut().push_back((ticket, Some(packet.to_vec())));
+                self.landed.notify_one();
+                Begin::Underway
+            }
+            _ => Begin::Task,
+        }
+    }
+
+    async fn landed(&self) {
+        self.landed.notified().await;
+    }
+
+    fn take_landed(self: Rc<Self>, out: &mut Vec<u8>) -> Option<(usize, Landing)> {
+        let (ticket, packet) = self.lane.borrow_mut().pop_front()?;
+        let Some(packet) = packet else { return Some((ticket, Landing::Silence)) };
+        if packet[12] == ask::LANDING_PANIC {
+            self.lane.borrow_mut().push_front((ticket, None));
+            panic!("as asked");
+        }
+        out.extend_from_slice(&packet);
+        out[2] |= 0x80;
+        Some((ticket, Landing::Reply))
     }
 
     async fn resolve(self: Rc<Self>, packet: Box<[u8]>, _: Path, _: Now) -> Option<Vec<u8>> {
@@ -79,7 +123,7 @@ impl Server {
     fn start(config: &ListenConfig) -> Server {
         let gate = Arc::new(Semaphore::new(0));
         let shared = gate.clone();
-        let make = move |_| Rc::new(Echo { gate: shared.clone() });
+        let make = move |_| Rc::new(Echo::new(shared.clone()));
         Server { listening: start(config, Vec::new(), make).unwrap(), gate }
     }
 

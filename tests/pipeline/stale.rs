@@ -1,5 +1,6 @@
 //! Beyond a TTL and before its end: what stands in when a source fails (RFC 8767), and what is fetched before it is missed.
 
+use kakehashi::query::Transport;
 use kakehashi::wire::RType;
 
 use crate::stand_in::StandIn;
@@ -89,6 +90,67 @@ fn with_no_patience_the_stale_answer_comes_first_and_the_fresh_one_is_fetched_fo
     assert_eq!(told(&world.a(VPC, "www.test1")), answer("192.0.2.2", 60, &[]));
     assert_eq!(world.ask(&aaaa).text(), "NOERROR: AAAA 2001:db8::2");
     assert!(upstream.asked().is_empty());
+}
+
+/// Waits until nothing is asked outside.
+fn settle(world: &World) {
+    let flights = &world.street.shared.flights;
+    world.street.block_on(async {
+        while !flights.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn who_has_waited_long_enough_gets_the_stale_answer_while_its_source_is_still_asked() {
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let upstream = StandIn::start("www.test1 60 A 192.0.2.1");
+        let world = World::new(&format!("[cache]\nstale-after = \"20ms\"\n{RULE}"), &[&upstream]);
+        let query = Query { transport, ..Query::a(VPC, "www.test1") };
+        world.ask(&query);
+        upstream.rewrite("www.test1 SILENT");
+        // On a machine that stands still for the time of all tries nothing is seen; then once more.
+        let is_still_asked = (0..10).any(|_| {
+            settle(&world);
+            world.turn_clock(61.0);
+            upstream.asked();
+            let reply = match transport {
+                Transport::Udp => world.ask(&query),
+                // A stream's query does not go by the lane.
+                _ => {
+                    let worker = world.street.worker.clone();
+                    let resolved = worker.resolve(query.bytes().into(), query.path(), world.now());
+                    Reply::read(world.street.block_on(resolved).unwrap())
+                }
+            };
+            assert_eq!(told(&reply), answer("192.0.2.1", 30, &[3]), "{transport:?}");
+            !world.street.shared.flights.is_empty()
+        });
+        assert!(is_still_asked, "{transport:?}");
+        settle(&world);
+        assert!(upstream.asked().len() >= 2, "the tries went on");
+    }
+}
+
+#[test]
+fn what_comes_after_the_stale_answer_is_kept_for_the_next() {
+    let upstream = StandIn::start("www.test1 60 A 192.0.2.1");
+    let world = World::new(&format!("[cache]\nstale-after = \"20ms\"\n{RULE}"), &[&upstream]);
+    let query = Query { transport: Transport::Tcp, ..Query::a(VPC, "www.test1") };
+    world.ask(&query);
+    // Time enough to be silent once and to answer the next try; if a machine has not that, then once more.
+    let is_kept = (0..10).any(|_| {
+        upstream.rewrite("www.test1 SILENT");
+        world.turn_clock(61.0);
+        let resolved = world.street.worker.clone().resolve(query.bytes().into(), query.path(), world.now());
+        let reply = Reply::read(world.street.block_on(resolved).unwrap());
+        assert_eq!(reply.ede(), [3]);
+        upstream.rewrite("www.test1 60 A 192.0.2.2");
+        settle(&world);
+        told(&world.ask(&query)) == answer("192.0.2.2", 60, &[])
+    });
+    assert!(is_kept);
 }
 
 #[test]

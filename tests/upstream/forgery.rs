@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::net::UdpSocket;
 
 use kakehashi::exchange::Exchange;
-use kakehashi::wire::flag;
+use kakehashi::wire::request::Parsed;
+use kakehashi::wire::{Request, flag};
 
 use crate::group::{ask, at, group, question, run, who};
 use crate::stand_in::{Asked, StandIn, Via};
@@ -196,5 +197,6 @@ fn recursion_is_desired_and_the_size_we_announce_is_1232() {
     ask(&group(&[server.address])).unwrap();
     let bytes = &server.asked()[0].bytes;
     assert_eq!(u16::from_be_bytes([bytes[2], bytes[3]]), flag::RD);
-    assert_eq!(bytes[bytes.len() - 8..bytes.len() - 6], 1232u16.to_be_bytes());
+    let Parsed::Query(request) = Request::parse(bytes) else { panic!("a query") };
+    assert_eq!(request.edns.unwrap().payload, 1232);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kakehashi::exchange::Exchange;
 use kakehashi::health::{Reason, Signal, State};
 use kakehashi::query::{Now, Response};
-use kakehashi::upstream::{Answered, Ask, Balance, Check, Failed, Group, Spec};
+use kakehashi::upstream::{Answered, Ask, Balance, Check, Cookies, Failed, Group, Spec};
 use kakehashi::wire::RType;
 
 /// Longer than anything takes that is not silence.
@@ -24,6 +24,7 @@ pub fn spec(primaries: &[SocketAddr]) -> Spec {
         deadline: LONG,
         max_in_flight: 4_000,
         rate: None,
+        cookies: Cookies::On,
         check: Check::Query {
             qname: "technova.local".parse().unwrap(),
             qtype: RType::SOA,

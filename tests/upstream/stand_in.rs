@@ -39,16 +39,28 @@ impl Asked {
         }
     }
 
+    /// The parts of its cookie that are ours and the server's.
+    pub fn cookie(&self) -> Option<([u8; 8], Vec<u8>)> {
+        let Parsed::Query(request) = Request::parse(&self.bytes) else { panic!("not a query") };
+        let cookie = request.edns?.cookie().unwrap()?;
+        Some((cookie.client, cookie.server.to_vec()))
+    }
+
     /// A response to build on.
     pub fn answer(&self) -> Answer<'_> {
-        Answer { asked: self, flags: flag::QR | flag::RA, rcode: 0, records: Records::new(), ede: vec![] }
+        Answer {
+            asked: self,
+            flags: flag::QR | flag::RA,
+            rcode: 0,
+            records: Records::new(),
+            ede: vec![],
+            cookie: None,
+        }
     }
 
     /// The response with one address, which says who answered.
     pub fn address(&self, last: u8) -> Vec<u8> {
-        let Parsed::Query(request) = Request::parse(&self.bytes) else { panic!("not a query") };
-        let qname = request.qname.to_string();
-        self.answer().record(&qname, RType::A, &[10, 0, 0, last]).bytes()
+        self.answer().address(last)
     }
 
     pub fn code(&self, rcode: u16) -> Vec<u8> {
@@ -62,6 +74,7 @@ pub struct Answer<'a> {
     pub rcode: u16,
     pub records: Records,
     pub ede: Vec<Ede>,
+    pub cookie: Option<Vec<u8>>,
 }
 
 impl Answer<'_> {
@@ -71,9 +84,16 @@ impl Answer<'_> {
         self
     }
 
+    /// With the one address that says who answered.
+    pub fn address(self, last: u8) -> Vec<u8> {
+        let Parsed::Query(request) = Request::parse(&self.asked.bytes) else { panic!("not a query") };
+        let qname = request.qname.to_string();
+        self.record(&qname, RType::A, &[10, 0, 0, last]).bytes()
+    }
+
     pub fn bytes(self) -> Vec<u8> {
         let Parsed::Query(request) = Request::parse(&self.asked.bytes) else { panic!("not a query") };
-        let opt = Opt { payload: 1232, flags: 0, nsid: None, cookie: None, ede: &self.ede };
+        let opt = Opt { payload: 1232, flags: 0, nsid: None, cookie: self.cookie.as_deref(), ede: &self.ede };
         let plan = Plan {
             id: request.id,
             flags: self.flags,

@@ -52,6 +52,7 @@ fn upstream(spec: Written<UpstreamSpec>, own: &[SocketAddr], faults: &mut Faults
         deadline,
         max_qps,
         max_in_flight,
+        cookies,
         health_check,
     } = spec;
     let name = name.map(|name| faults.name(name, "name"));
@@ -95,6 +96,9 @@ fn upstream(spec: Written<UpstreamSpec>, own: &[SocketAddr], faults: &mut Faults
         deadline,
         max_qps,
         max_in_flight: faults.count(max_in_flight, &in_flight).map_or(MAX_IN_FLIGHT, |most| most as u32),
+        // Servers that do not know an option ignore it (RFC 6891 §6.1.2), as Windows DNS and AmazonProvidedDNS do; dig
+        // sends this one to every server that it asks. Those that fail on it are found out and spared it.
+        cookies: cookies.is_none_or(|given| given.value),
         health_check: health_check_of(health_check, faults),
         place,
     }

@@ -52,6 +52,7 @@ fn together(servers: &[UpstreamReading]) -> Option<UpstreamReading> {
             (&mut sum.probes, server.probes),
             (&mut sum.tcp_fallbacks, server.tcp_fallbacks),
             (&mut sum.case_fallbacks, server.case_fallbacks),
+            (&mut sum.cookie_fallbacks, server.cookie_fallbacks),
             (&mut sum.plain_fallbacks, server.plain_fallbacks),
             (&mut sum.ignored_datagrams, server.ignored_datagrams),
         ] {
@@ -125,6 +126,10 @@ fn oddities(page: &mut Page, servers: &[Shown<'_>]) {
     let help = "Queries that were sent to an upstream server again, as it changes the case of names.";
     each(page.counter("kakehashi_upstream_case_fallbacks_total", help), servers, |s| {
         Some(s.case_fallbacks as f64)
+    });
+    let help = "Queries that were sent to an upstream server again, for want of a good DNS cookie.";
+    each(page.counter("kakehashi_upstream_cookie_fallbacks_total", help), servers, |s| {
+        Some(s.cookie_fallbacks as f64)
     });
     let help = "Queries that were sent to an upstream server again, as it fails on EDNS.";
     each(page.counter("kakehashi_upstream_edns_fallbacks_total", help), servers, |s| {
