@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
             let count = (due.round() as u64).saturating_sub(written);
             for nth in 0..count {
                 let start = (START + day * 86_400 + i64::from(quarter) * 900) * 1_000_000;
-                line(&mut out, start + (900_000_000 * nth / count) as i64, &mut random)?;
+                line(&mut out, start + (900_000_000 * nth / count).cast_signed(), &mut random)?;
             }
             written += count;
         }

@@ -50,7 +50,7 @@ pub fn read(
 }
 
 fn holds(rows: &RecordBatch, period: &Period) -> BooleanArray {
-    let times = rows.column_by_name(TIME).map(|times| times.as_primitive::<TimestampMicrosecondType>());
+    let times = rows.column_by_name(TIME).map(AsArray::as_primitive::<TimestampMicrosecondType>);
     times.into_iter().flatten().map(|time| Some(time.is_some_and(|time| period.holds(time)))).collect()
 }
 

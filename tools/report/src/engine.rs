@@ -101,7 +101,7 @@ pub struct Found(Vec<Vec<ArrayRef>>);
 impl Found {
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.0.iter().flat_map(|columns| {
-            let count = columns.first().map_or(0, |column| column.len());
+            let count = columns.first().map_or(0, Array::len);
             (0..count).map(move |at| Row { columns, at })
         })
     }

@@ -45,8 +45,8 @@ pub struct Figures {
     pub sources: Vec<Latency>,
     /// Of the queries that were sent on, by who answered.
     pub upstreams: Vec<Latency>,
-    pub rcodes: Vec<Share>,
-    pub types: Vec<Share>,
+    pub rcodes: Vec<Part>,
+    pub types: Vec<Part>,
     pub top_names: Vec<Leader>,
     pub nxdomain_names: Vec<Leader>,
     pub servfail_names: Vec<Leader>,
@@ -70,7 +70,7 @@ pub struct Point {
 }
 
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Share {
+pub struct Part {
     pub name: String,
     pub queries: u64,
     pub share: f64,
@@ -142,13 +142,13 @@ pub fn figures(engine: &Engine, read: Read, wish: Wish, mut asked: impl FnMut())
          FROM queries WHERE source IS NOT NULL AND duration_us >= 0 GROUP BY source, server, duration"
     ))?;
     let (sources, upstreams) = latencies(durations.rows());
-    let mut shares = |column: &str| -> Result<Vec<Share>> {
+    let mut shares = |column: &str| -> Result<Vec<Part>> {
         let found = ask(&format!(
             "SELECT {column}, sum(weight) AS n FROM queries GROUP BY 1 ORDER BY n DESC, 1 LIMIT 20"
         ))?;
         Ok(found
             .rows()
-            .map(|row| Share {
+            .map(|row| Part {
                 name: row.text(0).into(),
                 queries: row.count(1),
                 share: ratio(row.count(1), queries),

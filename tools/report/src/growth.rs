@@ -6,6 +6,8 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
+use crate::words::brief;
+
 /// Fewer whole days say nothing of a trend.
 const FEWEST_DAYS: usize = 3;
 
@@ -128,16 +130,23 @@ fn words(trend: Option<&Trend>, whole: &[&Day], capacity: f64) -> String {
     let now = trend.busiest.at(days_between(first.date, last.date));
     let share = 100.0 * now / capacity;
     let load = format!(
-        "The busiest minute of the busiest node: {now:.0} queries a second on {}, {share:.1} % of its {capacity:.0}",
-        last.date
+        "The busiest minute of the busiest node: {} queries a second on {}, {share:.1} % of its {}",
+        brief(now),
+        last.date,
+        brief(capacity)
+    );
+    let a_day = format!(
+        "{}{} a day",
+        if trend.busiest.a_day < 0.0 { "−" } else { "+" },
+        brief(trend.busiest.a_day.abs())
     );
     match trend.full {
-        Some(day) if now >= capacity => format!("{load}: at or above capacity since {day} or earlier."),
-        Some(day) => format!("{load}; {:+.2} a day. Capacity is reached about {day}.", trend.busiest.a_day),
+        Some(day) if now >= capacity => format!("{load}: at capacity on {day} or before."),
+        Some(day) => format!("{load}; {a_day}. Capacity is reached about {day}."),
         None if trend.busiest.a_day > 0.0 => {
-            format!("{load}; {:+.2} a day. Capacity is not reached within ten years.", trend.busiest.a_day)
+            format!("{load}; {a_day}. Capacity is not reached within ten years.")
         }
-        None => format!("{load}; {:+.2} a day: it does not grow.", trend.busiest.a_day),
+        None => format!("{load}; {a_day}: it does not grow."),
     }
 }
 

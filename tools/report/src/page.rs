@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 
 use crate::chart::{self, Range, Series, Style};
 use crate::escape::html;
-use crate::figures::{Figures, Leader, Point, Share, hit_ratio};
+use crate::figures::{Figures, Leader, Part, Point, hit_ratio};
 use crate::growth::{Wholeness, days_between};
 use crate::latency::Latency;
 use crate::words::{brief, counted, duration, faults, percent, perhaps_percent, step, thousands, time};
@@ -151,7 +151,7 @@ fn latencies(out: &mut String, title: &str, of: &str, rows: &[Latency]) {
     });
 }
 
-fn shares(out: &mut String, title: &str, of: &str, rows: &[Share]) {
+fn shares(out: &mut String, title: &str, of: &str, rows: &[Part]) {
     out.push_str(&format!("<h2>{title}</h2>"));
     table(out, &[of, "queries", "share", ""], rows, |row| {
         vec![known(&row.name), thousands(row.queries), percent(row.share), chart::bar(row.share)]
@@ -224,10 +224,13 @@ fn growth(out: &mut String, figures: &Figures) {
         first.date.saturating_add(jiff::SignedDuration::from_hours(24 * (share * end) as i64)).to_string()
     };
     let marks: Vec<_> = [0.0, 0.5, 1.0].into_iter().map(|share| (share, day(share))).collect();
-    out.push_str("<p><span class=\"key a\"><span>busiest minute of the busiest node, queries a second, by day</span></span><span class=\"key b\"><span>trend</span></span><span class=\"key d\"><span>capacity</span></span></p>");
     // A load far below capacity would be a flat line at the bottom; then the capacity is said in words only.
     let most = whole.iter().map(|day| day.busiest).fold(trend.busiest.at(end + shift), f64::max);
     let shown = if growth.capacity > 5.0 * most { &series[..2] } else { &series[..] };
+    let keys = ["busiest minute of the busiest node, queries a second, by day", "trend", "capacity"];
+    for (series, key) in shown.iter().zip(keys) {
+        out.push_str(&format!("<span class=\"key {}\"><span>{key}</span></span>", series.class));
+    }
     out.push_str(&chart::over_time("Load by day, its trend, and capacity", shown, &marks, 0.0, chart::plain));
 }
 

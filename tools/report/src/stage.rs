@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crossbeam_channel::Receiver;
@@ -97,7 +97,7 @@ pub fn fill(inputs: Vec<Input>, plan: &Plan) -> Result<Stage, String> {
     let inputs: Vec<Arc<Input>> = inputs.into_iter().map(Arc::new).collect();
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let read = Mutex::new(Read::default());
-    let add = |part: Read| read.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(part);
+    let add = |part: Read| open(&read).add(part);
     let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
     let (queue, work) = crossbeam_channel::bounded(QUEUE);
     thread::scope(|threads| {
@@ -119,19 +119,21 @@ pub fn fill(inputs: Vec<Input>, plan: &Plan) -> Result<Stage, String> {
             let (add, failure) = (&add, &failure);
             threads.spawn(move || match Parser::new(plan, &path).and_then(|parser| parser.run(&work)) {
                 Ok(part) => add(part),
-                Err(error) => {
-                    *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error)
-                }
+                Err(error) => *open(failure) = Some(error),
             });
         }
         drop(work);
     });
-    match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        Some(error) => Err(scratch(&error)),
-        None => {
-            Ok(Stage { folder, read: read.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) })
-        }
+    if let Some(error) = open(&failure).take() {
+        return Err(scratch(&error));
     }
+    let read = std::mem::take(&mut *open(&read));
+    Ok(Stage { folder, read })
+}
+
+/// What a thread left behind counts, whatever became of the thread.
+fn open<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Parser<'p> {

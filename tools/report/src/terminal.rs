@@ -1,7 +1,7 @@
 //! The report as text. Every name goes through `escape`.
 
 use crate::escape;
-use crate::figures::{Figures, Leader, Share};
+use crate::figures::{Figures, Leader, Part};
 use crate::latency::Latency;
 use crate::words::{
     Align, brief, counted, duration, faults, grid, percent, perhaps_percent, step, thousands, time,
@@ -124,7 +124,7 @@ fn latencies(of: &str, rows: &[Latency]) -> String {
     })
 }
 
-fn shares(of: &str, rows: &[Share]) -> String {
+fn shares(of: &str, rows: &[Part]) -> String {
     table(&[(of, LEFT), ("queries", RIGHT), ("share", RIGHT)], rows, |row| {
         vec![name(&row.name), thousands(row.queries), percent(row.share)]
     })
