@@ -106,11 +106,11 @@ fn lines_of_route_53_itself_are_read() {
 #[test]
 fn a_file_that_ends_early_gives_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = gzip(&log(&(0..50_000).map(Ask::new).collect::<Vec<_>>()));
+    let whole = gzip(&log(&(0..10_000).map(Ask::new).collect::<Vec<_>>()));
     let path = save(&folder, "query.log.gz", &whole[..whole.len() / 2]);
     let found = figures(&[&path]);
     let queries = found["queries"].as_u64().unwrap();
-    assert!((1000..50_000).contains(&queries), "{queries}");
+    assert!((1000..10_000).contains(&queries), "{queries}");
     assert_eq!(found["read"]["broken"].as_array().unwrap().len(), 1);
     assert!(run(&[&path]).err.contains("Not read to its end"));
 }
