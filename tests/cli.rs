@@ -1,6 +1,8 @@
 //! The command line as an operator meets it: the built program, its output, its exit codes.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/beside.rs"]
+mod beside;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/demo.rs"]

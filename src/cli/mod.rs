@@ -1,11 +1,13 @@
 //! The command line: what an operator can ask of the program.
 
+mod beside;
 mod check;
 mod demo;
 mod explain;
 mod serve;
 mod steer;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,6 +117,15 @@ enum Command {
     },
     #[command(flatten)]
     Steer(steer::Order),
+    /// Say what the query log says: a report, a page with charts, or the answer to a question in SQL.
+    ///
+    /// Runs the program kakehashi-report, which is beside this one or in PATH; `kakehashi report --help` is its help.
+    #[command(disable_help_flag = true)]
+    Report {
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
     /// Write completions for a shell to stdout.
     #[command(after_long_help = "Examples:\n  \
         kakehashi completions bash > /etc/bash_completion.d/kakehashi\n  \
@@ -151,6 +162,7 @@ pub fn run() -> ExitCode {
         Command::Demo { conf, port, once } => {
             demo::run(&conf, port, if once { demo::Mode::Once } else { demo::Mode::Serve })
         }
+        Command::Report { arguments } => beside::run("report", &arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "kakehashi", &mut std::io::stdout());
             Ok(())
