@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::archive::Archive;
 use super::control::{Apply, Control};
 use super::place::{Place, Source};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub control: Control,
     /// When an applied configuration is taken back before anybody says so.
     pub apply: Apply,
+    /// Where its rolled files go; `None`: nowhere.
+    pub archive: Option<Archive>,
     /// Who answers the names of RFC 6303 and RFC 6761.
     pub special_use_names: SpecialUse,
     /// The inventory of clients, in file order.

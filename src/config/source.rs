@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    ApplySpec, CacheSpec, ClientsSpec, ControlSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec,
+    ApplySpec, ArchiveSpec, CacheSpec, ClientsSpec, ControlSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec,
     QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
@@ -33,6 +33,7 @@ pub(super) struct Spec {
     pub(super) query_log: Option<Placed<Single<QueryLogSpec>>>,
     pub(super) control: Option<Placed<Single<ControlSpec>>>,
     pub(super) apply: Option<Placed<Single<ApplySpec>>>,
+    pub(super) archive: Option<Placed<Single<ArchiveSpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
     pub(super) rules: Vec<Written<RuleSpec>>,
@@ -139,6 +140,7 @@ impl Reading {
             query_log,
             control,
             apply,
+            archive,
             network,
             upstream,
             rule,
@@ -158,6 +160,7 @@ impl Reading {
         only_one("[query-log]", &mut spec.query_log, query_log, faults);
         only_one("[control]", &mut spec.control, control, faults);
         only_one("[apply]", &mut spec.apply, apply, faults);
+        only_one("[archive]", &mut spec.archive, archive, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);
         append(&mut spec.rules, rule);

@@ -23,6 +23,7 @@ shape! {
         optional "query-log" query_log: Single<QueryLogSpec> = "[query-log]";
         optional "control" control: Single<ControlSpec> = "[control]";
         optional "apply" apply: Single<ApplySpec> = "[apply]";
+        optional "archive" archive: Single<ArchiveSpec> = "[archive]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -109,6 +110,23 @@ shape! {
         optional "nxdomain-rise" nxdomain_rise: String = r#"nxdomain-rise = "20%""#;
         optional "min-queries" min_queries: u64 = "min-queries = 100";
         optional "window" window: String = r#"window = "60s""#;
+    }
+}
+
+shape! {
+    /// `[archive]`
+    struct ArchiveSpec "[archive]" {
+        required "to" to: String = r#"to = "s3://technova-dns-archive""#;
+        optional "format" format: String = r#"format = "json-gzip""#;
+        optional "state" state: String = r#"state = "/var/lib/kakehashi-archive""#;
+        optional "metrics" metrics: String = r#"metrics = "/var/lib/node_exporter/kakehashi-archive.prom""#;
+        optional "every" every: String = r#"every = "1m""#;
+        optional "local-keep" local_keep: String = r#"local-keep = "30d""#;
+        optional "local-bytes" local_bytes: String = r#"local-bytes = "50GiB""#;
+        optional "region" region: String = r#"region = "ap-northeast-1""#;
+        optional "endpoint" endpoint: String = r#"endpoint = "https://s3.ap-northeast-1.amazonaws.com""#;
+        optional "storage-class" storage_class: String = r#"storage-class = "STANDARD_IA""#;
+        optional "kms-key" kms_key: String = r#"kms-key = "arn:aws:kms:ap-northeast-1:111122223333:key/…""#;
     }
 }
 
@@ -248,7 +266,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 11] = [
+    let tables: [(&str, &[Key]); 12] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
@@ -256,6 +274,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
         (QueryLogSpec::TITLE, QueryLogSpec::KEYS),
         (ControlSpec::TITLE, ControlSpec::KEYS),
         (ApplySpec::TITLE, ApplySpec::KEYS),
+        (ArchiveSpec::TITLE, ArchiveSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

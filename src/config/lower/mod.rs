@@ -4,6 +4,7 @@
 //! compile) and returns a model item even where something is wrong with it, so that one fault does not make
 //! others out of nothing. Whether the model may be used is decided at the end, by the list of faults.
 
+mod archive;
 mod clients;
 mod control;
 mod network;
@@ -32,6 +33,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         query_log,
         control,
         apply,
+        archive,
         networks,
         upstreams,
         rules,
@@ -43,7 +45,10 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     let listen = server::listen(listen, faults);
     let cache = server::cache(cache, faults);
     let clients = clients::clients(clients, faults);
-    let query_log = server::query_log(query_log, faults);
+    let kept =
+        query_log.as_ref().and_then(|given| given.value.0.keep.as_ref()).map(|keep| keep.place.clone());
+    let mut query_log = server::query_log(query_log, faults);
+    let archive = archive::archive(archive, &mut query_log, kept, faults);
     let control = control::control(control, faults);
     let apply = control::apply(apply, faults);
     let special_use_names = match special_use_names {
@@ -67,6 +72,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         query_log,
         control,
         apply,
+        archive,
         special_use_names,
         networks,
         upstreams,
