@@ -61,18 +61,19 @@ pub(super) fn archive(
     }
     let state = state.map_or_else(|| PathBuf::from("/var/lib/kakehashi-archive"), |given| path_of(&given));
     let metrics = metrics.map_or_else(|| state.join("kakehashi-archive.prom"), |given| path_of(&given));
+    let format = format.and_then(|given| faults.word(&given, "format", &ArchiveFormat::ALL));
+    let every = faults.duration(every, &Limits::of("every", SECOND, DAY));
+    let local_keep = faults.duration(local_keep, &Limits::of("local-keep", Duration::ZERO, 3_660 * DAY));
+    let local_bytes = faults.size(local_bytes, &Limits::of("local-bytes", MIB, PIB));
+    // Nothing takes the place of a target, and a fault has said so.
     Some(Archive {
         to: to?,
-        format: format
-            .and_then(|given| faults.word(&given, "format", &ArchiveFormat::ALL))
-            .unwrap_or(ArchiveFormat::JsonGzip),
+        format: format.unwrap_or(ArchiveFormat::JsonGzip),
         state,
         metrics,
-        every: faults.duration(every, &Limits::of("every", SECOND, DAY)).unwrap_or(60 * SECOND),
-        local_keep: faults
-            .duration(local_keep, &Limits::of("local-keep", Duration::ZERO, 3_660 * DAY))
-            .unwrap_or(30 * DAY),
-        local_bytes: faults.size(local_bytes, &Limits::of("local-bytes", MIB, PIB)).unwrap_or(50 * GIB),
+        every: every.unwrap_or(60 * SECOND),
+        local_keep: local_keep.unwrap_or(30 * DAY),
+        local_bytes: local_bytes.unwrap_or(50 * GIB),
     })
 }
 
