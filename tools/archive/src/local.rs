@@ -93,7 +93,7 @@ pub struct Stock<T> {
 /// What has to go: what is archived and older than `keep`; and while there is more than `bytes`, whatever loses least,
 /// the oldest of it first.
 pub fn to_go<T>(mut stocks: Vec<Stock<T>>, keep: Duration, bytes: u64, now: SystemTime) -> Vec<Stock<T>> {
-    stocks.sort_by(|a, b| (a.loss, a.written).cmp(&(b.loss, b.written)));
+    stocks.sort_by_key(|stock| (stock.loss, stock.written));
     let mut total: u64 = stocks.iter().map(|stock| stock.size).sum();
     let mut going = Vec::new();
     for stock in stocks {

@@ -1,10 +1,11 @@
 //! `kakehashi-archive`: rolled query logs → the archive's layout (SCHEMA.md), in a folder or an object store.
 //!
-//! `round` knows the order; `split` divides a rolled file by `line` and `layout`, `columns` writes Parquet; `state`
+//! `round` knows the order; `split` divides a rolled file by `line` and `layout`, `gather` packs, `columns` writes Parquet; `state`
 //! remembers, `store` sends, `local` says what may be deleted here, `tally` counts. It may be ended at any moment.
 
 mod athena;
 mod columns;
+mod gather;
 mod layout;
 mod line;
 mod local;
@@ -117,10 +118,13 @@ fn refuse_the_live_log(archiver: &Archiver, files: &[PathBuf]) -> Result<(), Str
 fn watch(archiver: &Archiver, every: Duration) -> ! {
     let mut failures = 0;
     loop {
-        let fault = archiver.round(Sources::Rolled).map(|left| left.fault).unwrap_or_else(|fault| {
-            tracing::error!("{fault}");
-            Some(fault.to_string())
-        });
+        let fault = match archiver.round(Sources::Rolled) {
+            Ok(left) => left.fault,
+            Err(fault) => {
+                tracing::error!("{fault}");
+                Some(fault.to_string())
+            }
+        };
         failures = if fault.is_some() { failures + 1 } else { 0 };
         std::thread::sleep(if failures == 0 { every } else { pause(failures) });
     }

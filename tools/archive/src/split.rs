@@ -1,32 +1,36 @@
 //! A rolled file → its pieces, on the local disk, each compressed and whole.
 //!
 //! Lines are gathered by owner and written out as they fill: a gzip member, a zstd frame. What is in memory is bounded
-//! by [`GATHERED`], however many owners there are. Parquet wants rows sorted and in large groups, so there the gathered
+//! by [`Bounds`], however many owners there are. Parquet wants rows sorted and in large groups, so there the gathered
 //! frames are read back, one piece after the other, and each is written anew.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use kakehashi::config::ArchiveFormat;
 use sha2::{Digest, Sha256};
 
+use crate::gather::{Gathering, Packing, file_name};
 use crate::layout::Origin;
 use crate::line::{self, Owner, Row};
 use crate::state::{Identity, Piece};
 
-/// Octets of lines in memory, all owners together.
-const GATHERED: usize = 64 << 20;
-/// Octets of lines of one owner that are written out at once.
-const FRAME: usize = 1 << 20;
-/// Octets of lines in one piece.
-const PIECE: u64 = 256 << 20;
-/// Pieces of one rolled file; what would be more is kept as if it were no line of the schema.
-const PIECES: usize = 200_000;
+/// How much is held at once.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Octets of lines in memory, all owners together.
+    gathered: usize,
+    /// Octets of lines of one owner that are written out at once.
+    frame: usize,
+    /// Octets of lines in one piece.
+    piece: u64,
+    /// Owners in one rolled file; the lines of more are kept as if they were none of the schema.
+    owners: usize,
+}
+
+const BOUNDS: Bounds = Bounds { gathered: 64 << 20, frame: 1 << 20, piece: 256 << 20, owners: 200_000 };
 /// The longest line; the server's are below 70 KiB.
 const LINE: u64 = 1 << 20;
 /// Rows, and octets of lines, in one row group.
@@ -57,7 +61,7 @@ pub fn divide(
     let file = File::open(rolled)?;
     let before = Identity::of(&file.metadata()?);
     let mut lines = Lines { input: plain(file)?, hash: Sha256::new(), octets: 0 };
-    let mut splitter = Splitter::new(folder, format);
+    let mut splitter = Splitter::new(folder, format, BOUNDS);
     let mut line = Vec::new();
     while lines.next(&mut line)? {
         splitter.take(&line)?;
@@ -109,6 +113,7 @@ impl Lines {
 struct Splitter {
     folder: PathBuf,
     format: ArchiveFormat,
+    bounds: Bounds,
     open: HashMap<Owner, Gathering>,
     strange: Gathering,
     gathered: usize,
@@ -119,22 +124,12 @@ struct Splitter {
     closed: Vec<(Option<Owner>, Gathering)>,
 }
 
-/// The lines of one piece.
-#[derive(Debug, Default)]
-struct Gathering {
-    /// Not written yet.
-    lines: Vec<u8>,
-    /// The file with what is; its number.
-    file: Option<usize>,
-    octets: u64,
-    count: u64,
-}
-
 impl Splitter {
-    fn new(folder: &Path, format: ArchiveFormat) -> Self {
+    fn new(folder: &Path, format: ArchiveFormat, bounds: Bounds) -> Self {
         Self {
             folder: folder.to_owned(),
             format,
+            bounds,
             open: HashMap::new(),
             strange: Gathering::default(),
             gathered: 0,
@@ -147,7 +142,7 @@ impl Splitter {
 
     fn take(&mut self, line: &[u8]) -> io::Result<()> {
         match line::owner(line) {
-            Some(owner) if self.open.contains_key(&owner) || self.open.len() < PIECES => {
+            Some(owner) if self.open.contains_key(&owner) || self.open.len() < self.bounds.owners => {
                 self.lines += 1;
                 self.gather(Some(owner), line)
             }
@@ -170,15 +165,15 @@ impl Splitter {
         };
         let added = gathering.add(line, owner.as_ref());
         self.gathered += added;
-        let is_full = gathering.octets >= PIECE;
-        if is_full || gathering.lines.len() >= FRAME {
+        let is_full = gathering.octets >= self.bounds.piece;
+        if is_full || gathering.lines.len() >= self.bounds.frame {
             self.gathered -= gathering.flush(&self.folder, packing, &mut self.begun)?;
         }
         if is_full {
             let full = std::mem::take(gathering);
             self.closed.push((owner, full));
         }
-        if self.gathered > GATHERED { self.relieve() } else { Ok(()) }
+        if self.gathered > self.bounds.gathered { self.relieve() } else { Ok(()) }
     }
 
     /// Writes out what is not less than the mean: at least the largest, and seldom.
@@ -203,50 +198,48 @@ impl Splitter {
         let mut pieces = Vec::with_capacity(all.len() + 1);
         for (owner, mut gathering) in all {
             gathering.flush(&self.folder, Packing::of(owner.as_ref(), self.format), &mut self.begun)?;
-            if let (Some(owner), ArchiveFormat::Parquet) = (&owner, self.format) {
-                if self.to_rows(&mut gathering)? == 0 {
-                    continue;
-                }
-                pieces.push(self.piece(
-                    gathering,
-                    |nth| origin.piece(owner, nth, "parquet"),
-                    pieces.len(),
-                )?);
-                continue;
+            if owner.is_some() && self.format == ArchiveFormat::Parquet {
+                self.rewrite(&mut gathering)?;
             }
-            let extension = if self.format == ArchiveFormat::JsonZstd { "json.zst" } else { "json.gz" };
-            let name = |nth| {
-                owner
-                    .as_ref()
-                    .map_or_else(|| origin.unparsed(nth), |owner| origin.piece(owner, nth, extension))
-            };
-            pieces.push(self.piece(gathering, name, pieces.len())?);
+            self.add(&mut pieces, origin, owner.as_ref(), &gathering)?;
         }
         // Last, for rows may have been refused.
         let mut strange = std::mem::take(&mut self.closed);
         strange.push((None, std::mem::take(&mut self.strange)));
         for (_, mut gathering) in strange {
             gathering.flush(&self.folder, Packing::Gzip, &mut self.begun)?;
-            if gathering.file.is_some() {
-                pieces.push(self.piece(gathering, |nth| origin.unparsed(nth), pieces.len())?);
-            }
+            self.add(&mut pieces, origin, None, &gathering)?;
         }
         Ok(Divided { hash: String::new(), octets, lines: self.lines, unparsed: self.unparsed, pieces })
     }
 
-    /// What is written is there after a loss of power as well.
-    fn piece(&self, gathering: Gathering, name: impl Fn(u32) -> String, before: usize) -> io::Result<Piece> {
-        let file = file_name(gathering.file.unwrap_or_default());
+    /// Names a piece. What is written of it is there after a loss of power as well.
+    fn add(
+        &self,
+        pieces: &mut Vec<Piece>,
+        origin: &Origin,
+        owner: Option<&Owner>,
+        gathering: &Gathering,
+    ) -> io::Result<()> {
+        // The lines of a full piece were the last of their owner, or none of them made a row.
+        let Some(number) = gathering.file else { return Ok(()) };
+        let extension = match self.format {
+            ArchiveFormat::JsonGzip => "json.gz",
+            ArchiveFormat::JsonZstd => "json.zst",
+            ArchiveFormat::Parquet => "parquet",
+        };
+        let file = file_name(number);
         let written = File::open(self.folder.join(&file))?;
         written.sync_all()?;
-        let nth = u32::try_from(before + 1).unwrap_or(u32::MAX);
-        Ok(Piece { file, name: name(nth), lines: gathering.count, octets: written.metadata()?.len() })
+        let nth = u32::try_from(pieces.len() + 1).unwrap_or(u32::MAX);
+        let name = owner.map_or_else(|| origin.unparsed(nth), |owner| origin.piece(owner, nth, extension));
+        pieces.push(Piece { file, name, lines: gathering.count, octets: written.metadata()?.len() });
+        Ok(())
     }
 
     /// Writes a piece anew, as Parquet. A line that the head said was one of the schema, and is not, goes to the others.
-    /// Gives how many rows there are.
-    fn to_rows(&mut self, gathering: &mut Gathering) -> io::Result<u64> {
-        let Some(number) = gathering.file else { return Ok(0) };
+    fn rewrite(&mut self, gathering: &mut Gathering) -> io::Result<()> {
+        let Some(number) = gathering.file else { return Ok(()) };
         let path = self.folder.join(file_name(number));
         let mut lines = BufReader::new(zstd::Decoder::new(File::open(&path)?)?);
         let target = self.folder.join("rows");
@@ -279,69 +272,85 @@ impl Splitter {
         if written == 0 {
             fs::remove_file(&target)?;
             fs::remove_file(&path)?;
+            gathering.file = None;
         } else {
             fs::rename(&target, &path)?;
         }
         gathering.count = written;
-        Ok(written)
+        Ok(())
     }
 }
 
-/// How a frame is compressed.
-#[derive(Debug, Clone, Copy)]
-enum Packing {
-    Gzip,
-    Zstd,
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
 
-impl Packing {
-    /// Parquet's lines are only gathered in zstd.
-    fn of(owner: Option<&Owner>, format: ArchiveFormat) -> Self {
-        match (owner, format) {
-            (None, _) | (_, ArchiveFormat::JsonGzip) => Self::Gzip,
-            (Some(_), ArchiveFormat::JsonZstd | ArchiveFormat::Parquet) => Self::Zstd,
+    fn line(nth: usize, owners: usize) -> String {
+        format!(
+            "{{\"account_id\":\"{}\",\"query_timestamp\":\"2026-11-24T01:00:00Z\",\"query_name\":\"q{nth}.\"}}\n",
+            nth % owners
+        )
+    }
+
+    /// Divides within these bounds; gives the pieces, and the most octets that were in memory.
+    fn divided(folder: &Path, bounds: Bounds, lines: usize, owners: usize) -> (Vec<Piece>, usize) {
+        let mut splitter = Splitter::new(folder, ArchiveFormat::JsonZstd, bounds);
+        let mut most = 0;
+        for nth in 0..lines {
+            splitter.take(line(nth, owners).as_bytes()).unwrap();
+            most = most.max(splitter.gathered);
+            let held: usize = splitter.open.values().map(|gathering| gathering.lines.len()).sum();
+            assert_eq!(held + splitter.strange.lines.len(), splitter.gathered);
         }
+        let origin = Origin { node: "n".to_owned(), rolled: "r".to_owned(), hash: "h".to_owned() };
+        (splitter.finish(&origin, 0).unwrap().pieces, most)
     }
-}
 
-impl Gathering {
-    /// Gives how many octets that was. Lines of the schema end in a newline; others are kept octet by octet.
-    fn add(&mut self, line: &[u8], owner: Option<&Owner>) -> usize {
-        let before = self.lines.len();
-        self.lines.extend_from_slice(line);
-        if owner.is_some() && !line.ends_with(b"\n") {
-            self.lines.push(b'\n');
+    fn lines_of(folder: &Path, piece: &Piece) -> String {
+        let file = File::open(folder.join(&piece.file)).unwrap();
+        let mut text = String::new();
+        if piece.name.starts_with("unparsed/") {
+            flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+        } else {
+            zstd::Decoder::new(file).unwrap().read_to_string(&mut text).unwrap();
         }
-        let added = self.lines.len() - before;
-        self.octets += added as u64;
-        self.count += 1;
-        added
+        text
     }
 
-    /// Appends what is gathered to the piece's file, as a frame of its own. Gives how many octets of lines that was.
-    fn flush(&mut self, folder: &Path, packing: Packing, begun: &mut usize) -> io::Result<usize> {
-        if self.lines.is_empty() {
-            return Ok(0);
-        }
-        let frame = match packing {
-            Packing::Gzip => {
-                let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-                packed.write_all(&self.lines)?;
-                packed.finish()?
-            }
-            Packing::Zstd => zstd::bulk::compress(&self.lines, 3)?,
-        };
-        let number = *self.file.get_or_insert_with(|| {
-            *begun += 1;
-            *begun
-        });
-        let path = folder.join(file_name(number));
-        OpenOptions::new().append(true).create(true).mode(0o640).open(path)?.write_all(&frame)?;
-        // Its memory too: there may be many.
-        Ok(std::mem::take(&mut self.lines).len())
+    #[test]
+    fn memory_is_bounded_however_many_owners_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Bounds { gathered: 20_000, ..BOUNDS };
+        let (pieces, most) = divided(folder.path(), bounds, 3_000, 700);
+        assert!(most <= 20_000 && most > 15_000, "{most}");
+        assert_eq!(pieces.len(), 700, "one an owner");
+        let mut there: Vec<String> = pieces
+            .iter()
+            .flat_map(|piece| lines_of(folder.path(), piece).lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let mut all: Vec<String> = (0..3_000).map(|nth| line(nth, 700).trim_end().to_owned()).collect();
+        there.sort();
+        all.sort();
+        assert_eq!(there, all);
     }
-}
 
-fn file_name(number: usize) -> String {
-    format!("{number:06}")
+    #[test]
+    fn a_piece_that_is_full_is_followed_by_another_and_none_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let five = 5 * line(0, 1).len() as u64;
+        let (pieces, _) = divided(folder.path(), Bounds { piece: five, ..BOUNDS }, 10, 1);
+        assert_eq!(pieces.iter().map(|piece| piece.lines).collect::<Vec<_>>(), [5, 5]);
+        assert!(pieces[0].name != pieces[1].name);
+        assert!(lines_of(folder.path(), &pieces[0]).starts_with(&line(0, 1)));
+    }
+
+    #[test]
+    fn lines_of_more_owners_than_there_may_be_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pieces, _) = divided(folder.path(), Bounds { owners: 3, ..BOUNDS }, 20, 5);
+        assert_eq!(pieces.len(), 4);
+        let unparsed = pieces.iter().find(|piece| piece.name.starts_with("unparsed/")).unwrap();
+        assert_eq!((unparsed.lines, lines_of(folder.path(), unparsed).lines().count()), (8, 8));
+    }
 }

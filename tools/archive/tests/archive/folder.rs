@@ -190,7 +190,8 @@ fn what_the_bound_of_octets_forces_out_before_it_is_archived_is_said_and_counted
         seed ^ (seed >> 29)
     };
     let noise = (0..8_000).map(|nth| {
-        line(nth * 3 + 1).replace("q", &(0..16).map(|_| format!("{:016x}", random())).collect::<String>())
+        line(nth * 3 + 1)
+            .replace(".example.", &(0..16).map(|_| format!(".{:016x}", random())).collect::<String>())
     });
     place.roll("20261124-040000", noise);
     let Ran { said, .. } = place.run(&["--once"]);

@@ -52,7 +52,7 @@ impl Inside {
         self.open.lock().unwrap().extend([client.try_clone().ok()?, server.try_clone().ok()?]);
         let (mut from, mut to) = (server.try_clone().ok()?, client.try_clone().ok()?);
         std::thread::spawn(move || std::io::copy(&mut from, &mut to).map(|_| to.shutdown(Shutdown::Both)));
-        let mut octets = [0; 64 << 10];
+        let mut octets = vec![0; 64 << 10];
         loop {
             let count = client.read(&mut octets).ok().filter(|count| *count > 0)?;
             let uploads = octets[..count].windows(5).filter(|window| window == b"PUT /").count();

@@ -78,12 +78,12 @@ pub fn line(nth: usize) -> String {
         ("210987654321", "vpc-0def123abc456789b", "10.1.30.100"),
         ("", "", "192.168.7.7"),
     ][nth % 3];
-    let name = if nth % 10 == 0 {
+    let name = if nth.is_multiple_of(10) {
         "planning.manufacturing.technova.internal.".to_owned()
     } else {
         format!("q{nth}.example.")
     };
-    let rcode = if nth % 7 == 0 { "NXDOMAIN" } else { "NOERROR" };
+    let rcode = if nth.is_multiple_of(7) { "NXDOMAIN" } else { "NOERROR" };
     let (source, upstream) = match nth % 4 {
         0 => ("zone", "null"),
         1 => ("forward", "\"onprem-dc@192.168.1.10:53\""),
