@@ -119,7 +119,7 @@ shape! {
         required "to" to: String = r#"to = "s3://technova-dns-archive""#;
         optional "format" format: String = r#"format = "json-gzip""#;
         optional "state" state: String = r#"state = "/var/lib/kakehashi-archive""#;
-        optional "metrics" metrics: String = r#"metrics = "/var/lib/node_exporter/kakehashi-archive.prom""#;
+        optional "metrics" metrics: String = r#"metrics = "/run/kakehashi-archive/kakehashi-archive.prom""#;
         optional "every" every: String = r#"every = "1m""#;
         optional "local-keep" local_keep: String = r#"local-keep = "30d""#;
         optional "local-bytes" local_bytes: String = r#"local-bytes = "50GiB""#;

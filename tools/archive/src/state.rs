@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -296,6 +296,8 @@ pub fn write_text(path: &Path, text: &[u8]) -> io::Result<()> {
     let begun = folder.join(format!(".{name}.new"));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&begun)?;
     file.write_all(text)?;
+    // A node exporter is another user, whatever our umask; what is private lies in the state folder.
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
     file.sync_all()?;
     fs::rename(&begun, path)?;
     sync(folder)

@@ -1,6 +1,7 @@
 //! An archive that is a folder: what is written, once, and what may be deleted here.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
@@ -204,6 +205,8 @@ fn the_metrics_are_what_prometheus_expects() {
     let place = Place::new("to = \"./archive\"");
     place.roll("20261124-030000", lines(0..10));
     assert!(place.run(&["--once"]).ok);
+    let mode = fs::metadata(place.path("state/kakehashi-archive.prom")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "a node exporter is another user");
     let checked = std::process::Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(File::open(place.path("state/kakehashi-archive.prom")).unwrap())

@@ -65,7 +65,9 @@ fn the_unit_may_write_where_the_shipped_configuration_wants_it() {
     assert!(
         archive.state.starts_with("/var/lib/kakehashi-archive") && has("StateDirectory=kakehashi-archive")
     );
-    assert!(archive.metrics.starts_with("/var/lib/kakehashi-archive"));
+    assert!(
+        archive.metrics.starts_with("/run/kakehashi-archive") && has("RuntimeDirectory=kakehashi-archive")
+    );
     let LogTarget::File(log) = &shipped.config.query_log.to else {
         panic!("the shipped log goes to no file")
     };
