@@ -6,6 +6,7 @@
 //!
 //! Reads files; opens no socket, asks no clock, keeps nothing.
 
+mod archive;
 mod control;
 mod detect;
 pub mod diagnostic;
@@ -26,6 +27,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use archive::{Archive, ArchiveFormat, ArchiveTarget, Bucket};
 pub use control::{Apply, Control, ControlSocket};
 pub use detect::Detect;
 pub use diagnostic::{Diagnostic, Severity};

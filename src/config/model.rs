@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::archive::Archive;
 use super::control::{Apply, Control};
 use super::detect::Detect;
 use super::output::{Dnstap, OperatorLog, QueryLog};
@@ -37,6 +38,8 @@ pub struct Config {
     pub dnstap: Vec<Dnstap>,
     /// What the server says of itself.
     pub log: OperatorLog,
+    /// Where its rolled files go; `None`: nowhere.
+    pub archive: Option<Archive>,
     /// Who answers the names of RFC 6303 and RFC 6761.
     pub special_use_names: SpecialUse,
     /// The inventory of clients, in file order.

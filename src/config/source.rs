@@ -12,8 +12,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    ApplySpec, CacheSpec, ClientsSpec, ControlSpec, DetectSpec, DnstapSpec, FileSpec, ListenSpec, LogSpec,
-    NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
+    ApplySpec, ArchiveSpec, CacheSpec, ClientsSpec, ControlSpec, DetectSpec, DnstapSpec, FileSpec,
+    ListenSpec, LogSpec, NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
 
@@ -36,6 +36,7 @@ pub(super) struct Spec {
     pub(super) detect: Option<Placed<Single<DetectSpec>>>,
     pub(super) dnstap: Vec<Written<DnstapSpec>>,
     pub(super) log: Option<Placed<Single<LogSpec>>>,
+    pub(super) archive: Option<Placed<Single<ArchiveSpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
     pub(super) rules: Vec<Written<RuleSpec>>,
@@ -145,6 +146,7 @@ impl Reading {
             detect,
             dnstap,
             log,
+            archive,
             network,
             upstream,
             rule,
@@ -167,6 +169,7 @@ impl Reading {
         only_one("[detect]", &mut spec.detect, detect, faults);
         append(&mut spec.dnstap, dnstap);
         only_one("[log]", &mut spec.log, log, faults);
+        only_one("[archive]", &mut spec.archive, archive, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);
         append(&mut spec.rules, rule);

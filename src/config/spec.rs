@@ -26,6 +26,7 @@ shape! {
         optional "detect" detect: Single<DetectSpec> = "[detect]";
         optional "dnstap" dnstap: Tables<DnstapSpec> = "[[dnstap]]";
         optional "log" log: Single<LogSpec> = "[log]";
+        optional "archive" archive: Single<ArchiveSpec> = "[archive]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -184,6 +185,23 @@ shape! {
 }
 
 shape! {
+    /// `[archive]`
+    struct ArchiveSpec "[archive]" {
+        required "to" to: String = r#"to = "s3://technova-dns-archive""#;
+        optional "format" format: String = r#"format = "json-gzip""#;
+        optional "state" state: String = r#"state = "/var/lib/kakehashi-archive""#;
+        optional "metrics" metrics: String = r#"metrics = "/run/kakehashi-archive/kakehashi-archive.prom""#;
+        optional "every" every: String = r#"every = "1m""#;
+        optional "local-keep" local_keep: String = r#"local-keep = "30d""#;
+        optional "local-bytes" local_bytes: String = r#"local-bytes = "50GiB""#;
+        optional "region" region: String = r#"region = "ap-northeast-1""#;
+        optional "endpoint" endpoint: String = r#"endpoint = "https://s3.ap-northeast-1.amazonaws.com""#;
+        optional "storage-class" storage_class: String = r#"storage-class = "STANDARD_IA""#;
+        optional "kms-key" kms_key: String = r#"kms-key = "arn:aws:kms:ap-northeast-1:111122223333:key/…""#;
+    }
+}
+
+shape! {
     /// `[[network]]`
     struct NetworkSpec "[[network]]" {
         required "name" name: String = r#"name = "technova-mfg-prod-app""#;
@@ -320,7 +338,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 14] = [
+    let tables: [(&str, &[Key]); 15] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
@@ -331,6 +349,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
         (DetectSpec::TITLE, DetectSpec::KEYS),
         (DnstapSpec::TITLE, DnstapSpec::KEYS),
         (LogSpec::TITLE, LogSpec::KEYS),
+        (ArchiveSpec::TITLE, ArchiveSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

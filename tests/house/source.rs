@@ -179,13 +179,13 @@ pub fn sources(folder: &str) -> Vec<File> {
 
 /// All Rust files of the project.
 pub fn all_sources() -> Vec<File> {
-    ["src", "tests", "bench"].iter().flat_map(|folder| sources(folder)).collect()
+    ["src", "tests", "bench", "tools"].iter().flat_map(|folder| sources(folder)).collect()
 }
 
 /// The project's other texts.
 pub fn texts() -> Vec<File> {
-    let kinds = ["toml", "zone", "inc", "md", "service", "socket", "sh", "txt", "conf"];
-    let mut found: Vec<File> = ["conf", "zones", "systemd", "bench", "tests"]
+    let kinds = ["toml", "json", "py", "zone", "inc", "md", "service", "socket", "sh", "txt", "conf"];
+    let mut found: Vec<File> = ["conf", "zones", "systemd", "bench", "tests", "tools"]
         .iter()
         .flat_map(|folder| files(Path::new(folder), &kinds))
         .collect();

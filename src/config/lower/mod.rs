@@ -4,6 +4,7 @@
 //! compile) and returns a model item even where something is wrong with it, so that one fault does not make
 //! others out of nothing. Whether the model may be used is decided at the end, by the list of faults.
 
+mod archive;
 mod clients;
 mod control;
 mod detect;
@@ -37,6 +38,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         detect,
         dnstap,
         log,
+        archive,
         networks,
         upstreams,
         rules,
@@ -48,6 +50,8 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     let listen = server::listen(listen, faults);
     let cache = server::cache(cache, faults);
     let clients = clients::clients(clients, faults);
+    let kept =
+        query_log.as_ref().and_then(|given| given.value.0.keep.as_ref()).map(|keep| keep.place.clone());
     let control = control::control(control, faults);
     let apply = control::apply(apply, faults);
     let detect = detect::detect(detect, faults);
@@ -65,7 +69,8 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     };
     let routes = route::routes(zones, rules, &route::Surroundings::new(&networks, &upstreams, caps), faults);
     let known = output::Known { networks: &networks, routes: &routes };
-    let query_log = output::query_log(query_log, &known, faults);
+    let mut query_log = output::query_log(query_log, &known, faults);
+    let archive = archive::archive(archive, &mut query_log, kept, faults);
     let dnstap = output::dnstap(dnstap, &known, faults);
 
     Config {
@@ -79,6 +84,7 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         detect,
         dnstap,
         log,
+        archive,
         special_use_names,
         networks,
         upstreams,
