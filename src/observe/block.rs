@@ -1,6 +1,6 @@
 //! What is counted of one route, or of one view: answers by source and time, and by response code.
 //!
-//! A block takes a kilobyte a worker, so only so many routes and views have one to themselves; the others share one.
+//! A block takes two kilobytes a worker, so only so many routes and views have one to themselves; the others share one.
 
 use std::ops::AddAssign;
 
@@ -8,7 +8,7 @@ use crate::query::{Directory, Event, Source};
 use crate::wire::rcode;
 
 use super::counter::Counter;
-use super::histogram::{Histogram, HistogramSum, bucket_of};
+use super::histogram::{HistogramSum, bucket_of};
 use super::tally::Cell;
 
 /// The upper bounds of the latency histogram, in microseconds.
@@ -34,12 +34,17 @@ pub const NONE: &str = "none";
 
 const SOURCES: usize = Source::ALL.len();
 
-/// The counts of one route or view. Written by one worker.
-#[derive(Default)]
-pub(super) struct Block {
-    latency: [Histogram<{ LATENCY.len() + 1 }>; SOURCES],
-    responses: [Counter; RCODES.len() + 1],
-}
+/// The counts of one route or view, written by one worker. Flat, and as large as an octet can count, so that no place in
+/// it needs a check: every answer is counted in two of them.
+pub(super) struct Block([Counter; 256]);
+
+/// The buckets of a source stand side by side, the sources one behind the other;
+const BUCKETS: usize = LATENCY.len() + 1;
+/// behind them the sum of each source's times,
+const TIMES: usize = SOURCES * BUCKETS;
+/// and then the response codes.
+const CODES: usize = TIMES + SOURCES;
+const _: () = assert!(CODES + RCODES.len() < 256);
 
 /// Where an event is counted in a block.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +56,7 @@ pub(super) struct Outcome {
     /// The response code's place in [`RCODES`].
     pub(super) code: usize,
     micros: u32,
+    places: [u8; 3],
 }
 
 /// What all workers counted of one route or view.
@@ -64,19 +70,26 @@ pub struct BlockSum {
 
 impl Outcome {
     pub(super) fn of(event: &Event<'_>) -> Outcome {
-        Outcome {
-            source: event.source as usize,
-            bucket: bucket_of(&LATENCY, event.duration_micros),
-            code: RCODES.iter().position(|code| *code == event.rcode).unwrap_or(RCODES.len()),
-            micros: event.duration_micros,
-        }
+        let source = event.source as usize;
+        let bucket = bucket_of(&LATENCY, event.duration_micros);
+        let code = RCODES.iter().position(|code| *code == event.rcode).unwrap_or(RCODES.len());
+        let places = [source * BUCKETS + bucket, TIMES + source, CODES + code].map(|place| place as u8);
+        Outcome { source, bucket, code, micros: event.duration_micros, places }
+    }
+}
+
+impl Default for Block {
+    fn default() -> Block {
+        Block(std::array::from_fn(|_| Counter::default()))
     }
 }
 
 impl Block {
     pub(super) fn count(&self, outcome: Outcome) {
-        self.latency[outcome.source].raise(outcome.bucket, outcome.micros);
-        self.responses[outcome.code].add(1);
+        let [bucket, time, code] = outcome.places.map(usize::from);
+        self.0[bucket].add(1);
+        self.0[time].add(u64::from(outcome.micros));
+        self.0[code].add(1);
     }
 }
 
@@ -84,15 +97,15 @@ impl Cell for Block {
     type Sum = BlockSum;
 
     fn read(&self) -> Option<BlockSum> {
-        let responses = self.responses.each_ref().map(Counter::get);
+        let responses = std::array::from_fn(|code| self.0[CODES + code].get());
         if responses.iter().all(|count| *count == 0) {
             return None;
         }
-        let mut sum = BlockSum { responses, ..BlockSum::default() };
-        for (sum, histogram) in sum.latency.iter_mut().zip(&self.latency) {
-            histogram.add_to(sum);
-        }
-        Some(sum)
+        let latency = std::array::from_fn(|source| HistogramSum {
+            buckets: self.0[source * BUCKETS..][..BUCKETS].iter().map(Counter::get).collect(),
+            sum: self.0[TIMES + source].get(),
+        });
+        Some(BlockSum { latency, responses })
     }
 }
 
@@ -131,6 +144,8 @@ fn blocks(labels: &[String], most: usize) -> Vec<&str> {
 
 /// The block of a number: the first is that of none, the last that of all the others.
 pub(super) fn block_of(blocks: &[Block], number: Option<u32>) -> Option<&Block> {
-    let place = number.map_or(0, |number| number as usize + 1);
-    blocks.get(place.min(blocks.len().wrapping_sub(1)))
+    match number {
+        Some(number) => blocks.get(number as usize + 1).or(blocks.last()),
+        None => blocks.first(),
+    }
 }

@@ -212,16 +212,20 @@ impl WorkerCounters {
 impl Seats {
     /// Counts what the directory numbers of an event.
     fn count(&self, event: &Event<'_>, outcome: Outcome) {
-        for (seats, number) in [(&self.routes, event.route), (&self.networks, event.network)] {
-            if let Some(seat) = number.and_then(|number| seats.get(number as usize)) {
-                seat.add(1);
-            }
+        raise(&self.routes, event.route);
+        raise(&self.networks, event.network);
+        if let Some(block) = block::block_of(&self.route_blocks, event.route) {
+            block.count(outcome);
         }
-        for (blocks, number) in [(&self.route_blocks, event.route), (&self.view_blocks, event.view)] {
-            if let Some(block) = block::block_of(blocks, number) {
-                block.count(outcome);
-            }
+        if let Some(block) = block::block_of(&self.view_blocks, event.view) {
+            block.count(outcome);
         }
+    }
+}
+
+fn raise(seats: &[Counter], number: Option<u32>) {
+    if let Some(seat) = number.and_then(|number| seats.get(number as usize)) {
+        seat.add(1);
     }
 }
 
