@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kakehashi::control::dashboard::glance::{Glance, GroupGlance, RouteGlance, ServerGlance, ViewGlance};
 use kakehashi::control::dashboard::question::Question;
-use kakehashi::control::status::{AlertStatus, ConfigurationStatus, ReloadResult, ReloadStatus};
+use kakehashi::control::status::{AlertStatus, ConfigurationStatus, ReloadResult, ReloadStatus, TrialStatus};
 use kakehashi::control::{self, Running, Status, StatusDocument};
 use kakehashi::observe::Sketches;
 use kakehashi::observe::registry::Format;
@@ -113,7 +113,11 @@ impl Status for Evil {
             caches: Vec::new(),
             log: kakehashi::observe::readings::LogReading::default(),
             load: kakehashi::observe::readings::LoadReading::default(),
-            configuration: ConfigurationStatus { file: all[1].clone(), ..ConfigurationStatus::default() },
+            configuration: ConfigurationStatus {
+                file: all[1].clone(),
+                on_trial: Some(TrialStatus { file: all[2].clone(), seconds: 60 }),
+                ..ConfigurationStatus::default()
+            },
             reloads: vec![ReloadStatus {
                 result: ReloadResult::Failure,
                 time: "2026-11-24T00:00:00Z".into(),

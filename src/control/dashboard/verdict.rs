@@ -44,6 +44,9 @@ pub(super) fn concerns(glance: &Glance, rise: Rise, since: &mut Since) -> Vec<Co
         let reason = last.reasons.first().map_or("", String::as_str);
         found.push(concern("reload-failed", Level::Warning, reason, "", 0.0, seconds(&last.time)));
     }
+    if let Some(trial) = &glance.configuration.on_trial {
+        found.push(concern("on-trial", Level::Warning, &trial.file, "", trial.seconds as f64, None));
+    }
     if !glance.alerts.is_empty() {
         found.push(concern("alerts", Level::Warning, "", "", glance.alerts.len() as f64, None));
     }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::control::dashboard::glance::{RouteGlance, ViewGlance};
-use crate::control::status::ConfigurationStatus;
+use crate::control::status::{ConfigurationStatus, TrialStatus};
 use crate::observe::metrics::Metrics;
 use crate::observe::readings::{LoadReading, LogReading};
 use crate::query::Now;
@@ -57,6 +57,15 @@ fn a_second_is_what_rose_in_it_and_the_first_one_says_nothing() {
     let third = live.step(glance(3, &[(Source::AnswerCache, 1_300), (Source::Forward, 100)]));
     assert_eq!(third.point, Some(Point(1_003.0, 0.0, None, None, None)));
     assert_eq!(live.points().count(), 2);
+}
+
+#[test]
+fn a_configuration_on_trial_is_said_with_the_time_that_is_left() {
+    let mut glance = glance(0, &[]);
+    glance.configuration.on_trial = Some(TrialStatus { file: "new.toml".into(), seconds: 42 });
+    let frame = Live::default().step(glance);
+    let said: Vec<_> = frame.concerns.iter().map(|c| (c.code, &c.subject[..], c.number)).collect();
+    assert_eq!((frame.state, said), (Level::Warning, vec![("on-trial", "new.toml", 42.0)]));
 }
 
 #[test]
