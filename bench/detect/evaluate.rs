@@ -121,33 +121,23 @@ pub fn day(doings: f64) {
     println!("{played} queries, {all} findings: {told:?}; {:.2} a million", all as f64 * 1e6 / played as f64);
 }
 
-/// What one look costs: the least of many batches, in a detector that has seen a day's beginning.
-pub fn cost() {
-    let names = directory(NETWORKS);
-    let mut queries = Vec::new();
+/// What one look costs, in detectors that have seen an hour's half: an ordinary mix, or a flood of names and domains that
+/// are all new. Instructions: `valgrind --tool=callgrind --toggle-collect='*Detector*see*'`, by the number of queries.
+pub fn cost(flood: bool) {
+    let (names, mut detector, mut queries) = (directory(NETWORKS), detector(), Vec::new());
     Day::new(5).play_minutes(540..600, 0.5, |query| queries.push(query.clone()));
-    let middle = queries.len() / 2;
-    for (what, least) in [("an ordinary mix", middle), ("a flood of new names", 0)] {
-        let mut detector = detector();
-        let batch: Vec<Query> = if least > 0 {
-            queries[least..least + 40_000].to_vec()
-        } else {
-            let mut rng = Rng::new(4);
-            let flood = |n: u64| {
-                Query::new(
-                    BEGIN + n * 1_000,
-                    1,
-                    9,
-                    format!("{}.{}.com", rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12)),
-                )
-            };
-            (0..40_000).map(flood).map(Query::missing).collect()
+    if flood {
+        let mut rng = Rng::new(4);
+        let drawn = |n: u64| {
+            let (head, domain) = (rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12));
+            Query::new(BEGIN + n * 1_000, 1, 9, format!("{head}.{domain}.com")).missing()
         };
-        queries[..middle]
-            .iter()
-            .for_each(|query| query.show(&mut Vec::new(), &mut |seen| detector.see(seen, &names)));
-        println!("{what}: {:.0} ns a query", batches(&mut detector, &batch, &names));
+        queries = (0..queries.len() as u64).map(drawn).collect();
     }
+    let half = queries.len() / 2;
+    batches(&mut detector, &queries[..half], &names);
+    let least = batches(&mut detector, &queries[half..], &names);
+    println!("{} queries, {least:.0} ns each in the best batch of a thousand", queries.len());
 }
 
 fn batches(detector: &mut Detector, queries: &[Query], names: &Directory) -> f64 {

@@ -26,7 +26,8 @@ fn main() {
         Some("train") => train::print(),
         Some("evaluate") => evaluate::print(),
         Some("day") => evaluate::day(arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(1.0)),
-        Some("cost") => evaluate::cost(),
-        _ => eprintln!("detect train | evaluate | day [MILLIONS OF DOINGS] | cost"),
+        Some("cost") => evaluate::cost(false),
+        Some("flood") => evaluate::cost(true),
+        _ => eprintln!("detect train | evaluate | day [MILLIONS OF DOINGS] | cost | flood"),
     }
 }

@@ -7,6 +7,8 @@ use super::pace::Pace;
 const ENOUGH: f32 = 14.0;
 /// Half of the evidence is forgotten in so many seconds.
 const HALF_LIFE: f32 = 900.0;
+/// After it was told, the same client is not told again for so many seconds: a flood must not cost more than a trickle.
+const QUIET: u32 = 300;
 
 /// What is kept of one client.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,8 @@ pub(super) struct Drawn {
     sum: f32,
     /// When it was last looked at, in seconds.
     at: u32,
+    /// Nothing is told before this time, in seconds.
+    quiet_until: u32,
     /// Domains in it, and of those the ones that could not be resolved.
     pub domains: u16,
     pub failed: u16,
@@ -103,21 +107,23 @@ impl Drawn {
             Outcome::Exists => -0.5,
         };
         if self.sum + weight <= 0.0 {
-            *self = Drawn { at: seconds, ..Drawn::default() };
+            *self = Drawn { at: seconds, quiet_until: self.quiet_until, ..Drawn::default() };
             return Verdict::Nothing;
         }
-        self.sum += weight;
+        self.sum = (self.sum + weight).min(2.0 * ENOUGH);
         if weight > 0.0 {
             self.domains = self.domains.saturating_add(1);
             self.failed = self.failed.saturating_add(u16::from(outcome != Outcome::Exists));
             self.oddness += oddness;
         }
-        if self.sum >= ENOUGH && self.failed >= least { Verdict::Enough } else { Verdict::Nothing }
+        let enough = self.sum >= ENOUGH && self.failed >= least && seconds >= self.quiet_until;
+        if enough { Verdict::Enough } else { Verdict::Nothing }
     }
 
     /// Begins anew, half convinced.
     pub(super) fn told(&mut self) {
-        *self = Drawn { sum: ENOUGH / 2.0, at: self.at, ..Drawn::default() };
+        let quiet_until = self.at.saturating_add(QUIET);
+        *self = Drawn { sum: ENOUGH / 2.0, at: self.at, quiet_until, ..Drawn::default() };
     }
 
     /// The sum.
@@ -160,6 +166,19 @@ mod tests {
         for hour in 1..1_000 {
             assert_eq!(drawn.add(3.0, Outcome::Missing, 6, hour * 3_600), Verdict::Nothing);
         }
+    }
+
+    #[test]
+    fn a_client_that_goes_on_is_told_again_only_after_a_while() {
+        let mut drawn = Drawn::default();
+        let mut told = 0;
+        for n in 0..10_000 {
+            if drawn.add(4.0, Outcome::Missing, 6, 1_000 + n / 10) == Verdict::Enough {
+                drawn.told();
+                told += 1;
+            }
+        }
+        assert_eq!(told, 4, "in a thousand seconds");
     }
 
     #[test]
