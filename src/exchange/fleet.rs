@@ -46,6 +46,7 @@ impl Exchange {
             line: Mutex::default(),
             landed: Arc::default(),
             fleet: fleet.clone(),
+            ear: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod ask;
 pub mod clock;
+mod ear;
 pub mod entropy;
 pub mod fleet;
 mod flips;
@@ -26,14 +27,16 @@ pub use query::{Case, Dialect, Query};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::query::{Now, Passage};
 use crate::wire::message::Message;
+use ear::Ear;
 use entropy::Entropy;
 use udp::{Desk, Line};
 
@@ -45,6 +48,7 @@ pub struct Exchange {
     /// There is something to take from the lane.
     landed: Arc<Notify>,
     fleet: Fleet,
+    ear: Arc<Ear>,
 }
 
 /// One query on its way to one server.
@@ -100,6 +104,21 @@ impl Exchange {
         Exchange::of(&Fleet::default())
     }
 
+    /// Keeps what passes, from now on, while this is set; to be called before the first query.
+    pub fn hear_while(&mut self, wanted: Arc<AtomicBool>) {
+        self.ear = Arc::new(Ear::new(wanted));
+    }
+
+    /// Whether anything has passed that is to be told.
+    pub fn has_heard(&self) -> bool {
+        self.ear.has_heard()
+    }
+
+    /// Tells what has passed since it was last asked, and gives how much more did for which there was no room.
+    pub fn tell(&self, now: Now, each: impl FnMut(&Passage<'_>)) -> u64 {
+        self.ear.tell(now, each)
+    }
+
     /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
     pub async fn udp(&self, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
         udp::exchange(self.desk()?, attempt).await
@@ -116,7 +135,7 @@ impl Exchange {
         match &*line {
             Some(line) if line.is_open() => Ok(line.desk()),
             _ => {
-                let begun = Line::open(Arc::clone(&self.landed))
+                let begun = Line::open(Arc::clone(&self.landed), Arc::clone(&self.ear))
                     .map_err(|error| ExchangeError::Local(error.kind()))?;
                 let desk = line.insert(begun).desk();
                 self.fleet.join(&desk);

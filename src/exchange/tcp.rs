@@ -9,18 +9,21 @@ use tokio::net::TcpSocket;
 use tokio::time::{Instant, timeout_at};
 
 use super::accept::accept;
+use super::ear::{Ear, Note};
 use super::{Exchange, ExchangeError, Reply, Try};
+use crate::query::Transport;
 use crate::wire::message::Message;
 
 pub(super) async fn exchange(exchange: &Exchange, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
     let id = exchange.draw_id()?;
     let begun = Instant::now();
-    let message =
-        timeout_at(attempt.deadline, converse(attempt, id)).await.unwrap_or(Err(ExchangeError::Timeout))?;
+    let message = timeout_at(attempt.deadline, converse(attempt, id, &exchange.ear))
+        .await
+        .unwrap_or(Err(ExchangeError::Timeout))?;
     Ok(Reply { message, rtt: begun.elapsed() })
 }
 
-async fn converse(attempt: &Try<'_>, id: u16) -> Result<Message, ExchangeError> {
+async fn converse(attempt: &Try<'_>, id: u16, ear: &Ear) -> Result<Message, ExchangeError> {
     let network = |error: io::Error| ExchangeError::Unreachable(error.kind());
     let mut stream = open(attempt)?.connect(attempt.server).await.map_err(network)?;
     let query = attempt.query.with_id(id);
@@ -28,11 +31,23 @@ async fn converse(attempt: &Try<'_>, id: u16) -> Result<Message, ExchangeError> 
     let mut framed = SmallVec::<[u8; 300]>::from_slice(&(query.len() as u16).to_be_bytes());
     framed.extend_from_slice(&query);
     stream.write_all(&framed).await.map_err(network)?;
+    let local = if ear.is_open() { stream.local_addr().ok() } else { None };
+    let heard = local.map(|local| {
+        let server = attempt.server;
+        Note { server, local, transport: Transport::Tcp, sent: Instant::now(), answered: None }
+    });
+    if let Some(note) = heard {
+        ear.hear(note, &query);
+    }
     let length = stream.read_u16().await.map_err(network)?;
     let mut response = vec![0; usize::from(length)];
     stream.read_exact(&mut response).await.map_err(network)?;
     // A stream comes from whom we connected to and in order: nothing better will follow.
-    accept(attempt.query, id, &response).map_err(ExchangeError::Garbage)
+    let message = accept(attempt.query, id, &response).map_err(ExchangeError::Garbage)?;
+    if let Some(note) = heard {
+        ear.hear(Note { answered: Some(Instant::now()), ..note }, &response);
+    }
+    Ok(message)
 }
 
 fn open(attempt: &Try<'_>) -> Result<TcpSocket, ExchangeError> {

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::accept::{Mismatch, accept, accept_in_case};
+use super::ear::Ear;
 use super::flips::Flips;
 use super::port::{self, Ports};
 use super::{Case, ExchangeError, Query, Reply, Try};
@@ -61,7 +62,8 @@ pub(super) struct State {
     pub(super) free: Vec<u32>,
     pub(super) datagram: Box<[u8]>,
     /// The query that is being sent.
-    query: Vec<u8>,
+    pub(super) query: Vec<u8>,
+    pub(super) ear: Arc<Ear>,
     /// Queries of the lane that have ended, or whose first wait has.
     pub(super) landed: VecDeque<(u32, u64)>,
 }
@@ -72,7 +74,7 @@ pub(super) struct Wait {
     pub(super) query: Query,
     pub(super) flips: Flips,
     pub(super) id: u16,
-    port: port::Key,
+    pub(super) port: port::Key,
     pub(super) sent: Instant,
     deadline: Instant,
     pub(super) ignored: u32,
@@ -90,13 +92,14 @@ pub(super) enum Party {
 
 impl Line {
     /// Begins to read, on the runtime of the caller.
-    pub(super) fn open(landed: Arc<Notify>) -> io::Result<Line> {
+    pub(super) fn open(landed: Arc<Notify>, ear: Arc<Ear>) -> io::Result<Line> {
         let state = State {
             ports: Ports::new(),
             waits: Vec::new(),
             free: Vec::new(),
             datagram: vec![0; 1 << 16].into(),
             query: Vec::new(),
+            ear,
             landed: VecDeque::new(),
         };
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -198,6 +201,7 @@ impl Desk {
                 send(state)
             })
             .map_err(network)?;
+        state.hear_query(key, attempt.server, now);
         if state.free.len() == state.waits.len() {
             self.begun.notify_one();
         }
@@ -328,13 +332,14 @@ impl State {
     fn hand_out(&mut self, key: port::Key, length: usize, from: SocketAddr, now: Instant) {
         let Some(port) = self.ports.get_mut(key) else { return };
         let waits = port.waits.clone();
+        self.ear.hold(&self.datagram[..length]);
         for &slot in &waits {
             let Some(wait) = &self.waits[slot as usize] else { continue };
             if !is_same(wait.server, from) {
                 continue;
             }
             match wait.read(&mut self.datagram[..length]) {
-                Ok(message) => return self.settle(slot, Ok(message), now),
+                Ok(message) => return self.settle_heard(slot, message, now),
                 Err(Mismatch::Case) => return self.settle(slot, Err(ExchangeError::Case), now),
                 Err(_) => {}
             }

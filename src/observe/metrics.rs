@@ -256,6 +256,7 @@ mod tests {
             dnssec_ok: false,
             checking_disabled: false,
             ede: None,
+            query: &[],
             response: &[0; 64],
         }
     }

@@ -10,6 +10,7 @@ pub mod block;
 pub mod counter;
 pub mod failures;
 pub mod family;
+pub mod filter;
 pub mod histogram;
 pub mod log;
 pub mod metrics;

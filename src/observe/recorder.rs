@@ -1,8 +1,9 @@
 //! A worker's side of all that is recorded: counters and log lane in one hand.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use crate::query::{Directory, Event};
+use crate::query::{Directory, Event, Passage};
 
 use super::log::Lane;
 use super::metrics::WorkerCounters;
@@ -27,6 +28,21 @@ impl Recorder {
     pub fn record(&mut self, event: &Event<'_>) {
         self.counters.count(event, &self.seats);
         self.lane.record(event);
+    }
+
+    /// Lays ready for onlookers what passed between us and an upstream server.
+    pub fn overhear(&mut self, passage: &Passage<'_>) {
+        self.lane.overhear(passage);
+    }
+
+    /// Counts passages that were not kept until now.
+    pub fn miss(&mut self, passages: u64) {
+        self.lane.miss(passages);
+    }
+
+    /// Says whether an onlooker wants passages.
+    pub fn passages_wanted(&self) -> Arc<AtomicBool> {
+        self.lane.passages_wanted()
     }
 
     /// Hands what was recorded to the log thread: once a batch. What finds no room is dropped and counted.

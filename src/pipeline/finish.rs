@@ -165,6 +165,7 @@ pub(super) fn reject(
         dnssec_ok: false,
         checking_disabled: false,
         ede: None,
+        query: packet,
         response: out,
     });
 }
@@ -350,6 +351,7 @@ fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Opt
         dnssec_ok: request.dnssec_ok(),
         checking_disabled: request.flags & flag::CD != 0,
         ede: ede.filter(|_| request.edns.is_some()),
+        query: request.packet,
         response: out,
     });
 }

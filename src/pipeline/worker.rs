@@ -94,8 +94,9 @@ impl Worker {
         let (generation, installed) = (shared.generation(), shared.installed());
         let snapshot = Arc::clone(&*shared.snapshot());
         let errands = shared.enlist();
-        let Outfit { exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
+        let Outfit { mut exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
+        exchange.hear_while(recorder.passages_wanted());
         Rc::new_cyclic(|own| Worker {
             own: Weak::clone(own),
             traced: RefCell::default(),
@@ -268,7 +269,12 @@ impl Worker {
     /// Between batches: hands the log its lines and the metrics their counts.
     pub fn batch_done(&self) {
         self.refresh();
-        self.recorder.borrow_mut().flush();
+        let mut recorder = self.recorder.borrow_mut();
+        if self.exchange.has_heard() {
+            let missed = self.exchange.tell(self.now(), |passage| recorder.overhear(passage));
+            recorder.miss(missed);
+        }
+        recorder.flush();
         let mut answers = self.answers.borrow_mut();
         answers.sweep();
         self.counts.set(answers.counts());

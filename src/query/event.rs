@@ -76,6 +76,8 @@ pub struct Event<'a> {
     pub checking_disabled: bool,
     /// The first extended error's code.
     pub ede: Option<u16>,
+    /// The query as it came.
+    pub query: &'a [u8],
     /// The response as it was sent, its question included.
     pub response: &'a [u8],
 }

@@ -12,7 +12,7 @@ pub use directory::Directory;
 pub use event::{Event, Source};
 pub use failure::Failure;
 pub use response::{Order, Owns, Response, Verdict};
-pub use sighting::{Onlooker, Sighting};
+pub use sighting::{Onlooker, Passage, Sighting, Wants};
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -215,7 +215,6 @@ impl Server {
         let outcome = runtime.block_on(async {
             let mut watch = tokio::time::interval(watchdog_period());
             let mut beats = self.beats();
-            let mut log = self.log.control().watch();
             notify(&[sd_notify::NotifyState::Ready]);
             loop {
                 tokio::select! {
@@ -224,7 +223,6 @@ impl Server {
                     _ = signals.terminate.recv() => return Ok(()),
                     _ = signals.interrupt.recv() => return Ok(()),
                     _ = watch.tick() => {
-                        log.look();
                         // A worker that no longer turns must not be kept alive by a main thread that does.
                         let now = self.beats();
                         if now.iter().zip(&beats).all(|(now, before)| now != before) {

@@ -48,6 +48,7 @@ pub fn event(response: &[u8]) -> Event<'_> {
         dnssec_ok: false,
         checking_disabled: false,
         ede: None,
+        query: &[],
         response,
     }
 }

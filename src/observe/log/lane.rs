@@ -11,14 +11,14 @@ use std::thread::Thread;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::observe::counter::Counter;
-use crate::query::{Directory, Event};
+use crate::query::{Directory, Event, Passage};
 
 use super::record::{self, HEAD};
 
 /// How much a worker gathers before it publishes even within a batch.
 const STAGE: usize = 32 << 10;
 /// Room for that and the largest record behind it, so that the stage never grows.
-const STAGE_ROOM: usize = STAGE + HEAD + (64 << 10);
+const STAGE_ROOM: usize = STAGE + HEAD + 2 * (64 << 10);
 /// How many reloads may be on their way at once.
 const DIRECTORIES: usize = 4;
 
@@ -28,6 +28,8 @@ pub struct Lane {
     directories: Producer<Arc<Directory>>,
     stage: Vec<u8>,
     staged: u64,
+    /// Passages among what is staged.
+    passing: u64,
     /// A directory that found no room: what is recorded until it does could not be named.
     waiting: Option<Arc<Directory>>,
     counts: Arc<LaneCounts>,
@@ -47,6 +49,8 @@ pub(super) struct LaneCounts {
     pub(super) recorded: Counter,
     /// Events that found no room.
     pub(super) dropped: Counter,
+    /// Passages that found none.
+    pub(super) missed: Counter,
 }
 
 /// How workers reach the log thread's sleep.
@@ -54,6 +58,10 @@ pub(super) struct LaneCounts {
 pub(super) struct Bell {
     /// Whether anybody wants events.
     pub(super) wanted: AtomicBool,
+    /// Whether anybody wants the octets of queries beside.
+    pub(super) queries: AtomicBool,
+    /// Whether anybody wants what passes between us and upstream servers.
+    pub(super) passages: Arc<AtomicBool>,
     /// Whether the thread sleeps until there is work, rather than waits for its disk.
     pub(super) asleep: AtomicBool,
     /// The thread.
@@ -82,7 +90,7 @@ pub(super) fn lane(capacity: usize, counts: Arc<LaneCounts>, bell: Arc<Bell>) ->
     let (bytes, read_bytes) = RingBuffer::new(capacity.max(HEAD));
     let (directories, read_directories) = RingBuffer::new(DIRECTORIES);
     let stage = Vec::with_capacity(STAGE_ROOM);
-    let lane = Lane { bytes, directories, stage, staged: 0, waiting: None, counts, bell };
+    let lane = Lane { bytes, directories, stage, staged: 0, passing: 0, waiting: None, counts, bell };
     (lane, Tap { bytes: read_bytes, directories: read_directories })
 }
 
@@ -93,16 +101,45 @@ impl Lane {
             return;
         }
         self.counts.recorded.add(1);
-        if self.waiting.is_some() || HEAD + event.response.len() > STAGE_ROOM - STAGE {
+        if self.waiting.is_some()
+            || event.response.len() > usize::from(u16::MAX)
+            || event.query.len() > usize::from(u16::MAX)
+        {
             self.counts.dropped.add(1);
             return;
         }
-        self.stage.extend_from_slice(&record::event_head(event));
+        let query = if self.bell.queries.load(Ordering::Relaxed) { event.query } else { &[] };
+        self.stage.extend_from_slice(&record::event_head(event, query.len() as u16));
         self.stage.extend_from_slice(event.response);
+        self.stage.extend_from_slice(query);
         self.staged += 1;
         if self.stage.len() > STAGE {
             self.flush();
         }
+    }
+
+    /// Lays ready what passed between us and an upstream server.
+    pub fn overhear(&mut self, passage: &Passage<'_>) {
+        if self.waiting.is_some() || passage.octets.len() > usize::from(u16::MAX) {
+            self.counts.missed.add(1);
+            return;
+        }
+        self.stage.extend_from_slice(&record::passage_head(passage));
+        self.stage.extend_from_slice(passage.octets);
+        self.passing += 1;
+        if self.stage.len() > STAGE {
+            self.flush();
+        }
+    }
+
+    /// Counts passages that were not even laid ready.
+    pub fn miss(&mut self, passages: u64) {
+        self.counts.missed.add(passages);
+    }
+
+    /// Says whether passages are wanted: for whoever hears them.
+    pub fn passages_wanted(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.bell.passages)
     }
 
     /// Publishes what is ready.
@@ -110,9 +147,10 @@ impl Lane {
         if !self.stage.is_empty() {
             if self.bytes.push_entire_slice(&self.stage).is_err() {
                 self.counts.dropped.add(self.staged);
+                self.counts.missed.add(self.passing);
             }
             self.stage.clear();
-            self.staged = 0;
+            (self.staged, self.passing) = (0, 0);
             self.ring_when_half_full();
         }
         if let Some(directory) = self.waiting.take() {

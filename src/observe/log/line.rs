@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::observe::filter::Weight;
 use crate::query::{Sighting, Transport};
 use crate::wire::message::{NameBuffer, read_name};
 use crate::wire::rtype::class_text;
@@ -27,7 +28,13 @@ impl LineWriter {
     }
 
     /// Appends the event's line, its newline included.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, event: &Sighting<'_>, phrases: &Phrases) {
+    pub(super) fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        event: &Sighting<'_>,
+        phrases: &Phrases,
+        weight: Weight,
+    ) {
         let network = phrases.network(event.network);
         self.stamp.turn_to(event.unix_micros / 1_000_000);
         out.extend_from_slice(b"{\"version\":\"1.100000\",");
@@ -52,6 +59,10 @@ impl LineWriter {
         out.extend_from_slice(&phrases.node);
         out.extend_from_slice(&network.network);
         self.decision(out, event, phrases, omitted);
+        if let Weight::Of(events) = weight {
+            out.extend_from_slice(b",\"sample\":");
+            text::number(out, events);
+        }
         out.extend_from_slice(b"}}\n");
     }
 

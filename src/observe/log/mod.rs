@@ -1,40 +1,44 @@
 //! The query log: one JSON line a query, written by a thread of its own.
 //!
-//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`writer`]) makes lines of them ([`mod@line`])
-//! and gives them to a sink ([`sink`]). A sink that fails, blocks or is slow costs lines, which are counted, and never
-//! an answer.
+//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`reader`]) shows them to onlookers and makes
+//! lines of them ([`mod@line`]), which wait ([`basin`]) for the thread that writes them ([`writer`]) to a sink ([`sink`]). A
+//! sink that fails, blocks or is slow costs lines, which are counted, and never an answer, nor an onlooker an event.
 
-mod file;
+mod basin;
+pub(super) mod file;
 mod lane;
 mod line;
+mod overflow;
 mod phrases;
 mod rdata;
+mod reader;
 mod record;
 mod sink;
 #[cfg(test)]
 mod tests;
 mod text;
-mod watch;
 mod writer;
 
 pub use file::Rotation;
 pub use lane::Lane;
 pub use sink::Target;
-pub use watch::Watch;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::query::Onlooker;
 
 use super::counter::Counter;
+use super::filter::Selection;
 use super::readings::LogReading;
 
+use self::basin::Basin;
 use self::lane::{Bell, LaneCounts};
+use self::reader::{Reader, Setup, wanted};
 use self::sink::Sink;
 use self::writer::Writer;
 
@@ -53,28 +57,31 @@ pub struct LogControl {
 struct Shared {
     bell: Arc<Bell>,
     lanes: Vec<Arc<LaneCounts>>,
-    /// Lines written; only the log thread raises it.
+    /// Lines written; only the writer raises it.
     lines: Counter,
-    /// Events that were recorded for onlookers only; only the log thread raises it.
+    /// Events without a line: recorded for onlookers only, or not selected. Only the log thread raises it.
     unasked: Counter,
-    /// Lines that were made and could not be kept; only the log thread raises it.
+    /// Lines that found no room to wait; only the log thread raises it.
+    overflowed: Counter,
+    /// Lines that were made and could not be kept; only the writer raises it.
     lost: Counter,
-    /// Odd while the log thread is at work, even while it rests.
+    /// Odd while the writer is in a write.
     turns: Counter,
-    /// The drops that the log thread knows of.
+    /// Whether the sink fails.
+    troubled: AtomicBool,
+    /// The drops that the log thread has noticed.
     known: Counter,
-    /// Whether somebody else has said that it hangs.
-    hung: AtomicBool,
     /// Whether an onlooker wants events, as the log thread last heard.
     watched: AtomicBool,
     reopen: AtomicBool,
     redirect: Mutex<Option<Sink>>,
+    selection: Mutex<Option<Selection>>,
     stop: AtomicBool,
 }
 
 impl Shared {
     fn dropped(&self) -> u64 {
-        self.lanes.iter().map(|lane| lane.dropped.get()).sum()
+        self.lanes.iter().map(|lane| lane.dropped.get()).sum::<u64>() + self.overflowed.get()
     }
 }
 
@@ -94,8 +101,10 @@ impl QueryLog {
     ) -> io::Result<(QueryLog, Vec<Lane>)> {
         let sink = Sink::open(target)?;
         let bell = Arc::new(Bell::default());
-        let watched = onlookers.iter().any(|onlooker| onlooker.is_wanted());
+        let (watched, wants) = wanted(&onlookers);
         bell.wanted.store(watched || !sink.is_off(), Ordering::Relaxed);
+        bell.queries.store(wants.queries, Ordering::Relaxed);
+        bell.passages.store(wants.passages, Ordering::Relaxed);
         let counts: Vec<Arc<LaneCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let (lanes, taps) =
             counts.iter().map(|counts| lane::lane(queue, Arc::clone(counts), Arc::clone(&bell))).unzip();
@@ -104,20 +113,30 @@ impl QueryLog {
             lanes: counts,
             lines: Counter::default(),
             unasked: Counter::default(),
+            overflowed: Counter::default(),
             lost: Counter::default(),
             turns: Counter::default(),
+            troubled: AtomicBool::new(false),
             known: Counter::default(),
-            hung: AtomicBool::new(false),
             watched: AtomicBool::new(watched),
             reopen: AtomicBool::new(false),
             redirect: Mutex::new(None),
+            selection: Mutex::new(None),
             stop: AtomicBool::new(false),
         });
-        let writer = Writer::new(Arc::clone(&shared), taps, sink, onlookers);
-        let (end, ended) = sync_channel(1);
-        let thread = thread::Builder::new().name("query-log".to_owned()).spawn(move || {
+        let basin = Arc::new(Basin::new(queue.saturating_mul(workers.max(1))));
+        let setup = Setup { taps, basin: Arc::clone(&basin), is_on: !sink.is_off(), onlookers };
+        let reader = Reader::new(Arc::clone(&shared), setup);
+        let writer = Writer::new(Arc::clone(&shared), basin, sink);
+        let (end, ended) = sync_channel(2);
+        let writer_end = end.clone();
+        thread::Builder::new().name("query-log-disk".to_owned()).spawn(move || {
             writer.run();
             // Nobody waits for it when the log was dropped rather than shut down.
+            let _ = writer_end.send(());
+        })?;
+        let thread = thread::Builder::new().name("query-log".to_owned()).spawn(move || {
+            reader.run();
             let _ = end.send(());
         })?;
         let _ = shared.bell.thread.set(thread.thread().clone());
@@ -133,7 +152,9 @@ impl QueryLog {
     /// when no worker records any more. A thread that hangs in a write is left behind for the end of the process.
     pub fn shutdown(self, bound: Duration) -> LogReading {
         self.control.stop();
-        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(bound) {
+        let end = Instant::now() + bound;
+        let mut both = (0..2).map(|_| self.ended.recv_timeout(end.saturating_duration_since(Instant::now())));
+        if both.any(|ended| ended == Err(RecvTimeoutError::Timeout)) {
             tracing::warn!("the query log did not finish in time; what was queued is lost");
         }
         let mut reading = self.control.reading();
@@ -170,9 +191,10 @@ impl LogControl {
         Ok(())
     }
 
-    /// A watch over the log thread, for a thread that does something else.
-    pub fn watch(&self) -> Watch {
-        Watch::new(Arc::clone(&self.shared))
+    /// Logs from now on what this selects.
+    pub fn select(&self, selection: &Selection) {
+        *self.shared.selection.lock().unwrap_or_else(PoisonError::into_inner) = Some(selection.clone());
+        self.shared.bell.wake();
     }
 
     /// How many lines were written, how many not.

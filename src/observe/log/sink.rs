@@ -1,7 +1,7 @@
 //! Where lines go, and what happens when they cannot: what is not written waits, is tried again, and is never cut.
 //!
 //! Lines gather in one buffer; a write that fails keeps its rest, so after a full disk the line that was cut off is
-//! finished first. While a sink fails the log thread takes nothing more from the workers; their queues fill, drop, count.
+//! finished first. While a sink fails its writer takes nothing more; what waits for it is bounded, and counted beyond that.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use super::file::{LogFile, Reopened, Rotation};
 
-/// How much is gathered before it is written.
-const BUFFER: usize = 64 << 10;
 /// How long to wait after a fault, doubled each time up to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// How long, and how often, to wait for room on a descriptor that does not wait by itself.
@@ -58,8 +56,6 @@ pub(super) struct Sink {
     /// Lines written and lines given up, since the log thread last took these numbers.
     pub(super) written: u64,
     pub(super) lost: u64,
-    /// Events that came while it was off, likewise.
-    pub(super) unasked: u64,
 }
 
 #[derive(Debug)]
@@ -87,14 +83,13 @@ impl Sink {
         };
         Ok(Sink {
             outlet,
-            buffer: Vec::with_capacity(2 * BUFFER),
+            buffer: Vec::new(),
             sent: 0,
             trouble: None,
             rotate_after: None,
             reopen: false,
             written: 0,
             lost: 0,
-            unasked: 0,
         })
     }
 
@@ -103,24 +98,23 @@ impl Sink {
         matches!(self.outlet, Outlet::Nowhere)
     }
 
-    /// Whether it takes lines now.
-    pub(super) fn is_ready(&self, now: Moment) -> bool {
-        self.trouble.as_ref().is_none_or(|trouble| now.at >= trouble.retry_at)
-    }
-
-    /// How long until it may take lines again.
+    /// How long until it may be written to again, if it fails now.
     pub(super) fn wait(&self, now: Moment) -> Option<Duration> {
         self.trouble.as_ref().map(|trouble| trouble.retry_at.saturating_duration_since(now.at))
     }
 
-    /// The buffer, for whole lines to be appended.
-    pub(super) fn lines(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
+    /// Takes whole lines in, to be written next.
+    pub(super) fn load(&mut self, lines: Vec<u8>) {
+        if self.buffer.is_empty() {
+            self.buffer = lines;
+        } else {
+            self.buffer.extend_from_slice(&lines);
+        }
     }
 
-    /// Whether enough has gathered to be written.
-    pub(super) fn is_heaped(&self) -> bool {
-        self.buffer.len() >= BUFFER
+    /// Whether anything is left to write.
+    pub(super) fn has_rest(&self) -> bool {
+        self.sent < self.buffer.len()
     }
 
     /// Asks for the path to be opened anew at the next write.
@@ -128,7 +122,7 @@ impl Sink {
         self.reopen = true;
     }
 
-    /// Writes all that is gathered. After a fault [`is_ready`](Self::is_ready) says when to come again.
+    /// Writes all that it holds. After a fault [`wait`](Self::wait) says when to come again.
     pub(super) fn write(&mut self, now: Moment) {
         let result = self.renew().and_then(|()| self.try_write(now));
         match result {
@@ -191,10 +185,8 @@ impl Sink {
                 Err(fault) => return Err(fault),
             }
         }
-        self.buffer.clear();
+        self.buffer = Vec::new();
         self.sent = 0;
-        // A line of megabytes is rare; its room is not kept.
-        self.buffer.shrink_to(4 * BUFFER);
         Ok(())
     }
 
@@ -252,7 +244,7 @@ impl Sink {
     }
 }
 
-fn newlines(bytes: &[u8]) -> u64 {
+pub(super) fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
@@ -272,7 +264,7 @@ mod tests {
         for (moved, want, lost) in [(false, "one\ntwo\nthree\n", 0), (true, "three\n", 1)] {
             fs::write(&path, "one\nt").unwrap();
             let mut sink = Sink::open(&target).unwrap();
-            sink.lines().extend_from_slice(b"one\ntwo\nthree\n");
+            sink.load(b"one\ntwo\nthree\n".to_vec());
             sink.sent = 5;
             if moved {
                 fs::rename(&path, folder.path().join("query.log.1")).unwrap();
@@ -288,16 +280,15 @@ mod tests {
     fn a_sink_that_fails_is_tried_again_later_and_later_but_not_too_late() {
         let target = Target::File { path: "/dev/full".into(), rotation: Rotation::default() };
         let mut sink = Sink::open(&target).unwrap();
-        sink.lines().extend_from_slice(b"line\n");
+        sink.load(b"line\n".to_vec());
         let mut now = Moment { at: Instant::now(), unix: Duration::from_secs(1) };
         for wait in [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000].map(Duration::from_millis) {
             sink.write(now);
             assert_eq!(sink.wait(now), Some(wait));
-            assert!(!sink.is_ready(now));
             now.at += wait;
-            assert!(sink.is_ready(now));
+            assert_eq!(sink.wait(now), Some(Duration::ZERO));
         }
-        assert_eq!(sink.lines(), b"line\n");
+        assert!(sink.has_rest());
         sink.give_up();
         assert_eq!((sink.written, sink.lost), (0, 1));
     }

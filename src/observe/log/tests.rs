@@ -13,6 +13,7 @@ use crate::wire::{Name, NameRef, RType, RecordRef, Records, flag};
 
 use super::line::LineWriter;
 use super::phrases::Phrases;
+use crate::observe::filter::Weight;
 
 fn directory() -> Directory {
     Directory {
@@ -67,6 +68,7 @@ fn packed(response: &[u8]) -> Sighting<'_> {
         duration_micros: 17,
         client: IpAddr::from([10, 0, 30, 100]),
         port: 56_067,
+        local: "10.150.20.10:53".parse().unwrap(),
         transport: Transport::Udp,
         network: Some(0),
         view: Some(0),
@@ -77,13 +79,14 @@ fn packed(response: &[u8]) -> Sighting<'_> {
         dnssec_ok: true,
         checking_disabled: false,
         ede: Some(22),
+        query: &[],
         response,
     }
 }
 
 fn line(event: &Sighting<'_>) -> Value {
     let mut out = Vec::new();
-    LineWriter::new().write(&mut out, event, &Phrases::of(&directory()));
+    LineWriter::new().write(&mut out, event, &Phrases::of(&directory()), Weight::Whole);
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.find('\n'), Some(text.len() - 1), "one line: {text}");
     serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"))
@@ -136,7 +139,7 @@ fn a_line_is_route_53_resolvers_and_says_what_was_decided() {
 #[test]
 fn the_fields_come_in_the_order_of_the_schema() {
     let mut out = Vec::new();
-    LineWriter::new().write(&mut out, &packed(&[]), &Phrases::of(&directory()));
+    LineWriter::new().write(&mut out, &packed(&[]), &Phrases::of(&directory()), Weight::Whole);
     let text = String::from_utf8(out).unwrap();
     let keys = [
         "version",

@@ -1,0 +1,318 @@
+//! The log thread: takes records from every lane in turn, shows them to onlookers, makes lines for the writer.
+//!
+//! It never waits for a disk. It sleeps between rounds rather than being woken for each line: a tenth of a second when
+//! little comes, less when much does, so a quiet server is left quiet and a busy one's queue stays in the processor's cache.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::observe::filter::{Sampler, Selection, Sieve};
+use crate::query::{Directory, Onlooker, Wants};
+
+use super::Shared;
+use super::basin::{Basin, Next};
+use super::lane::Tap;
+use super::line::LineWriter;
+use super::overflow::Overflow;
+use super::phrases::Phrases;
+use super::record::{self, Record};
+use super::sink::{Moment, newlines};
+
+/// How many octets of lines are gathered before the writer gets them.
+pub(super) const HEAP: usize = 64 << 10;
+/// How much is taken from one lane before the next has its turn.
+const PIECE: usize = 64 << 10;
+/// How much is taken before orders are looked at again.
+const ROUND: usize = 4 << 20;
+/// The sleep between rounds, from when much comes to when little does.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// The sleep while there is no room for lines.
+const FULL: Duration = Duration::from_millis(20);
+/// What a round should find: below half of it the pause grows, above twice it shrinks.
+const TARGET: usize = 256 << 10;
+/// The sleep while nobody wants events.
+const OFF: Duration = Duration::from_secs(1);
+/// How long the end waits for a writer that does not move.
+const LAST: Duration = Duration::from_millis(500);
+
+/// The log thread's own.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    inlets: Vec<Inlet>,
+    onlookers: Vec<Box<dyn Onlooker>>,
+    desk: Desk,
+    pause: Duration,
+    overflow: Overflow,
+}
+
+/// Where lines are made.
+struct Desk {
+    basin: Arc<Basin>,
+    lines: LineWriter,
+    /// Lines that the writer does not have yet.
+    heap: Vec<u8>,
+    /// Whether lines go anywhere.
+    is_on: bool,
+    /// Whether anybody else sees events, so that they cannot wait for lines to find room.
+    is_watched: bool,
+    selection: Arc<Selection>,
+    sampler: Sampler,
+    /// Events without a line, and lines without room, since these numbers were last taken.
+    unasked: u64,
+    overflowed: u64,
+}
+
+/// What the thread holds of one lane.
+struct Inlet {
+    tap: Tap,
+    inbox: Vec<u8>,
+    /// How much of the inbox is done.
+    at: usize,
+    names: Names,
+}
+
+/// A directory, its phrases, and what of it is logged.
+#[derive(Clone, Default)]
+struct Names {
+    directory: Arc<Directory>,
+    phrases: Arc<Phrases>,
+    sieve: Sieve,
+}
+
+/// What is settled once, at the start.
+pub(super) struct Setup {
+    pub(super) taps: Vec<Tap>,
+    pub(super) basin: Arc<Basin>,
+    pub(super) is_on: bool,
+    pub(super) onlookers: Vec<Box<dyn Onlooker>>,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, setup: Setup) -> Reader {
+        let Setup { taps, basin, is_on, onlookers } = setup;
+        let inlet = |tap| Inlet { tap, inbox: Vec::new(), at: 0, names: Names::default() };
+        let inlets = taps.into_iter().map(inlet).collect();
+        let desk = Desk {
+            basin,
+            lines: LineWriter::new(),
+            heap: Vec::new(),
+            is_on,
+            is_watched: wanted(&onlookers).0,
+            selection: Arc::default(),
+            sampler: Sampler::default(),
+            unasked: 0,
+            overflowed: 0,
+        };
+        Reader { shared, inlets, onlookers, desk, pause: PAUSE.1, overflow: Overflow::default() }
+    }
+
+    /// Works until it is told to stop and all that was queued is seen.
+    pub(super) fn run(mut self) {
+        loop {
+            // Read before the round: what was queued before the order to stop is in it.
+            let stopping = self.shared.stop.load(Ordering::Acquire);
+            let now = moment();
+            self.take_orders();
+            let moved = self.round();
+            self.onlookers.iter_mut().for_each(|onlooker| onlooker.rest(now.unix));
+            self.ask_onlookers();
+            self.overflow.watch(&self.shared, now.at);
+            let is_over = moved == 0 && !(self.desk.is_held_up() && self.desk.basin.wait_for_room(LAST));
+            if stopping && is_over {
+                // What is queued behind a sink that fails is counted by who told us to stop.
+                return self.desk.basin.stop();
+            }
+            if !stopping {
+                self.sleep(moved);
+            }
+        }
+    }
+
+    /// Has workers record only what somebody wants.
+    fn ask_onlookers(&mut self) {
+        let (watched, wants) = wanted(&self.onlookers);
+        self.desk.is_watched = watched;
+        let bell = &self.shared.bell;
+        bell.queries.store(wants.queries, Ordering::Relaxed);
+        bell.passages.store(wants.passages, Ordering::Relaxed);
+        if self.shared.watched.swap(watched, Ordering::Relaxed) == watched {
+            return;
+        }
+        let redirect = self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner);
+        // An order that came meanwhile has said for itself what it wants.
+        if redirect.is_none() {
+            bell.wanted.store(watched || self.desk.is_on, Ordering::Relaxed);
+        }
+    }
+
+    fn take_orders(&mut self) {
+        if self.shared.reopen.swap(false, Ordering::AcqRel) {
+            self.round();
+            self.desk.basin.order(Next::Reopen);
+        }
+        let order = self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sink) = order {
+            // What was recorded for the old target goes there; for none, nothing was.
+            if self.desk.is_on {
+                self.round();
+            }
+            self.desk.is_on = !sink.is_off();
+            self.desk.basin.order(Next::Turn(sink));
+        }
+        let order = self.shared.selection.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(selection) = order {
+            self.desk.sampler = Sampler::of(&selection);
+            self.desk.selection = Arc::new(selection);
+            for inlet in &mut self.inlets {
+                inlet.names.sieve = Sieve::of(&self.desk.selection, &inlet.names.directory);
+            }
+        }
+    }
+
+    /// Takes what is queued, up to a bound; gives how many octets.
+    fn round(&mut self) -> usize {
+        let mut moved = 0;
+        while moved < ROUND && !self.desk.is_held_up() {
+            let mut piece = 0;
+            for inlet in &mut self.inlets {
+                piece += inlet.fill();
+                inlet.empty(&mut self.onlookers, &mut self.desk);
+            }
+            if piece == 0 {
+                break;
+            }
+            moved += piece;
+        }
+        self.desk.hand_over();
+        self.shared.unasked.add(std::mem::take(&mut self.desk.unasked));
+        self.shared.overflowed.add(std::mem::take(&mut self.desk.overflowed));
+        moved
+    }
+
+    fn sleep(&mut self, moved: usize) {
+        if self.desk.is_held_up() {
+            // Workers do not wake a thread that waits for the writer.
+            return thread::park_timeout(FULL);
+        }
+        if moved >= ROUND {
+            return;
+        }
+        if moved > 2 * TARGET {
+            self.pause = (self.pause / 2).max(PAUSE.0);
+        } else if moved < TARGET / 2 {
+            self.pause = (self.pause * 2).min(PAUSE.1);
+        }
+        let pause = if self.shared.bell.wanted.load(Ordering::Relaxed) { self.pause } else { OFF };
+        self.shared.bell.asleep.store(true, Ordering::Relaxed);
+        thread::park_timeout(pause);
+        self.shared.bell.asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether any onlooker wants events, and what all of them want beside.
+pub(super) fn wanted(onlookers: &[Box<dyn Onlooker>]) -> (bool, Wants) {
+    let wanting = || onlookers.iter().filter(|onlooker| onlooker.is_wanted());
+    (
+        wanting().next().is_some(),
+        wanting().fold(Wants::default(), |wants, onlooker| wants.or(onlooker.wants())),
+    )
+}
+
+impl Inlet {
+    /// Takes a piece from the queue when the last one is done; gives how many octets.
+    fn fill(&mut self) -> usize {
+        if self.inbox.len() - self.at >= PIECE {
+            return 0;
+        }
+        let ready = self.tap.bytes.slots().min(PIECE);
+        let Ok(chunk) = self.tap.bytes.read_chunk(ready) else { return 0 };
+        self.inbox.drain(..self.at);
+        self.at = 0;
+        let (first, second) = chunk.as_slices();
+        self.inbox.extend_from_slice(first);
+        self.inbox.extend_from_slice(second);
+        chunk.commit_all();
+        ready
+    }
+
+    /// Shows the whole records in the inbox, and makes lines of those that are logged.
+    fn empty(&mut self, onlookers: &mut [Box<dyn Onlooker>], desk: &mut Desk) {
+        while let Some((record, length)) = record::first(&self.inbox[self.at..]) {
+            match record {
+                Record::Event(event) => {
+                    for onlooker in onlookers.iter_mut() {
+                        onlooker.see(&event, &self.names.directory);
+                    }
+                    let names = &self.names;
+                    let weight = if desk.is_on && names.sieve.passes(&event) {
+                        desk.sampler.weigh(&event)
+                    } else {
+                        None
+                    };
+                    match weight {
+                        Some(weight) => desk.lines.write(&mut desk.heap, &event, &names.phrases, weight),
+                        None => desk.unasked += 1,
+                    }
+                }
+                Record::Passage(passage) => {
+                    for onlooker in onlookers.iter_mut() {
+                        onlooker.overhear(&passage);
+                    }
+                }
+                Record::Directory => {
+                    if let Ok(directory) = self.tap.directories.pop() {
+                        onlookers.iter_mut().for_each(|onlooker| onlooker.learn(&directory));
+                        self.names.turn_to(directory, &desk.selection);
+                    }
+                }
+            }
+            self.at += length;
+            if desk.heap.len() >= HEAP {
+                desk.hand_over();
+                if desk.is_held_up() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Desk {
+    /// Whether records are left where they are: there is no room for lines, and nobody else wants to see them.
+    fn is_held_up(&self) -> bool {
+        self.is_on && !self.is_watched && self.basin.is_full()
+    }
+
+    /// Gives the writer what has gathered; what finds no room there is dropped and counted.
+    fn hand_over(&mut self) {
+        if self.heap.is_empty() {
+            return;
+        }
+        match self.basin.put(std::mem::take(&mut self.heap)) {
+            Ok(()) => {}
+            Err(lines) => {
+                self.overflowed += newlines(&lines);
+                self.heap = lines;
+                self.heap.clear();
+            }
+        }
+    }
+}
+
+impl Names {
+    fn turn_to(&mut self, directory: Arc<Directory>, selection: &Selection) {
+        if !Arc::ptr_eq(&self.directory, &directory) {
+            self.phrases = Arc::new(Phrases::of(&directory));
+            self.sieve = Sieve::of(selection, &directory);
+            self.directory = directory;
+        }
+    }
+}
+
+/// The clocks of the log's threads: they are an edge of the process.
+pub(super) fn moment() -> Moment {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment { at: Instant::now(), unix }
+}
