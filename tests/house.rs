@@ -36,11 +36,12 @@ const RANKS: [(&str, u8); 19] = [
 ];
 
 /// Where clocks may be read: the edges, which hand `now` to the rest, and whoever waits for a server with a deadline.
-const CLOCK_READERS: [&str; 9] = [
+const CLOCK_READERS: [&str; 10] = [
     "listen/",
     "control/",
     "exchange/",
-    "observe/log/writer.rs",
+    "observe/log/reader.rs",
+    "observe/dnstap/sender.rs",
     "server",
     "cli/",
     "health/probe.rs",

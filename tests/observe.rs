@@ -3,6 +3,10 @@
 
 #[path = "observe/event.rs"]
 mod event;
+#[path = "observe/onlooker.rs"]
+mod onlooker;
+#[path = "observe/select.rs"]
+mod select;
 #[allow(dead_code)] // what the lab needs beside
 #[path = "lab/wait.rs"]
 mod wait;
@@ -17,6 +21,8 @@ use event::{directory, event, response};
 use kakehashi::observe::log::{Rotation, Target};
 use kakehashi::observe::readings::LogReading;
 use kakehashi::observe::{LogControl, Metrics, QueryLog, Recorder};
+use kakehashi::query::Onlooker;
+use onlooker::Counting;
 use serde_json::Value;
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -28,8 +34,12 @@ struct Bench {
 }
 
 fn start(target: &Target, queue: usize, workers: usize) -> Bench {
+    start_watched(target, queue, workers, Vec::new())
+}
+
+fn start_watched(target: &Target, queue: usize, workers: usize, onlookers: Vec<Box<dyn Onlooker>>) -> Bench {
     let metrics = Metrics::new(workers);
-    let (log, lanes) = QueryLog::start(target, queue, workers).unwrap();
+    let (log, lanes) = QueryLog::start_watched(target, queue, workers, onlookers).unwrap();
     let recorders = metrics
         .workers()
         .zip(lanes)
@@ -291,4 +301,42 @@ fn lines_keep_the_names_of_the_snapshot_that_answered() {
         let qname = line["query_name"].as_str().unwrap().trim_end_matches('.');
         assert_eq!(line["kakehashi"]["route"], qname);
     }
+}
+
+/// Records in pieces that the lane has room for; waits until the onlooker has seen each.
+fn watched_to_the_end(bench: &mut Bench, seen: &Counting, events: u64) {
+    let bytes = response("seen.all.the.same.");
+    for nth in 1..=events {
+        bench.recorders[0].record(&event(&bytes));
+        bench.recorders[0].flush();
+        if nth % 100 == 0 {
+            until("all events are seen", || seen.events() == nth);
+        }
+    }
+}
+
+#[test]
+fn an_onlooker_sees_every_event_while_the_disk_is_full() {
+    let seen = Counting::default();
+    let mut bench = start_watched(&file(Path::new("/dev/full")), 64 << 10, 1, vec![Box::new(seen.clone())]);
+    watched_to_the_end(&mut bench, &seen, 2_000);
+    // Some lines wait for room, the others are counted.
+    let dropped = bench.log.control().reading().queue_full;
+    assert!((1_000..2_000).contains(&dropped), "{dropped}");
+    let end = bench.log.shutdown(BOUND);
+    assert_eq!((end.lines, end.queue_full + end.write_failed), (0, 2_000));
+}
+
+#[test]
+fn an_onlooker_sees_every_event_while_nobody_reads_the_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let seen = Counting::default();
+    let mut bench = start_watched(&file(&path), 64 << 10, 1, vec![Box::new(seen.clone())]);
+    watched_to_the_end(&mut bench, &seen, 2_000);
+    assert!(bench.log.control().reading().queue_full > 1_000);
+    let end = bench.log.shutdown(Duration::from_millis(50));
+    assert_eq!(end.lines + end.queue_full + end.write_failed, 2_000);
 }

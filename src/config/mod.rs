@@ -14,6 +14,7 @@ mod lint;
 mod lower;
 mod model;
 mod nesting;
+mod output;
 pub mod place;
 mod source;
 mod spec;
@@ -30,8 +31,11 @@ pub use detect::Detect;
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{
     Audience, Balance, Cache, CacheCaps, ClientLimit, Clients, Concern, Config, FallThrough, HealthCheck,
-    Listen, LogTarget, MaxQps, Network, Node, QueryLog, Recursion, Reverse, Route, SpecialUse, Target,
-    Unknown, Upstream,
+    Listen, MaxQps, Network, Node, Recursion, Reverse, Route, SpecialUse, Target, Unknown, Upstream,
+};
+pub use output::{
+    Dnstap, LogFilter, LogFormat, LogTarget, OperatorLog, QueryLog, Rotate, TapMessage, TapTarget,
+    wrong_level,
 };
 pub use place::{Place, Placed, Source};
 use source::Reading;

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use super::control::{Apply, Control};
 use super::detect::Detect;
+use super::output::{Dnstap, OperatorLog, QueryLog};
 use super::place::{Place, Source};
 
 /// Everything that the operator decided.
@@ -32,6 +33,10 @@ pub struct Config {
     pub apply: Apply,
     /// What counts as odd, and who is told.
     pub detect: Detect,
+    /// Where dnstap goes.
+    pub dnstap: Vec<Dnstap>,
+    /// What the server says of itself.
+    pub log: OperatorLog,
     /// Who answers the names of RFC 6303 and RFC 6761.
     pub special_use_names: SpecialUse,
     /// The inventory of clients, in file order.
@@ -137,32 +142,6 @@ pub struct ClientLimit {
     pub burst: Duration,
     /// Of what is beyond, every so many-th is answered truncated; 0: none.
     pub slip: u32,
-}
-
-/// `[query-log]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryLog {
-    /// Where lines go.
-    pub to: LogTarget,
-    /// Rotate when the file is this large, in bytes; `None`: not by size.
-    pub rotate_size: Option<u64>,
-    /// Rotate when the file is this old; `None`: not by time.
-    pub rotate_every: Option<Duration>,
-    /// Rotated files to keep.
-    pub keep: usize,
-    /// Queue between a worker and the log thread, in bytes.
-    pub queue: u64,
-}
-
-/// Where query log lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogTarget {
-    /// Nowhere.
-    Off,
-    /// Standard output, for journald.
-    Stdout,
-    /// A file.
-    File(PathBuf),
 }
 
 /// Who answers the names of RFC 6303 and RFC 6761 that no route of the client's claims.

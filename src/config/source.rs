@@ -12,8 +12,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed, Source};
 use super::spec::{
-    ApplySpec, CacheSpec, ClientsSpec, ControlSpec, DetectSpec, FileSpec, ListenSpec, NetworkSpec, NodeSpec,
-    QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
+    ApplySpec, CacheSpec, ClientsSpec, ControlSpec, DetectSpec, DnstapSpec, FileSpec, ListenSpec, LogSpec,
+    NetworkSpec, NodeSpec, QueryLogSpec, RuleSpec, UpstreamSpec, ZoneSpec,
 };
 use super::table::{Reader, Single, Table as _, Tables, Texts, Written};
 
@@ -34,6 +34,8 @@ pub(super) struct Spec {
     pub(super) control: Option<Placed<Single<ControlSpec>>>,
     pub(super) apply: Option<Placed<Single<ApplySpec>>>,
     pub(super) detect: Option<Placed<Single<DetectSpec>>>,
+    pub(super) dnstap: Vec<Written<DnstapSpec>>,
+    pub(super) log: Option<Placed<Single<LogSpec>>>,
     pub(super) networks: Vec<Written<NetworkSpec>>,
     pub(super) upstreams: Vec<Written<UpstreamSpec>>,
     pub(super) rules: Vec<Written<RuleSpec>>,
@@ -141,6 +143,8 @@ impl Reading {
             control,
             apply,
             detect,
+            dnstap,
+            log,
             network,
             upstream,
             rule,
@@ -161,6 +165,8 @@ impl Reading {
         only_one("[control]", &mut spec.control, control, faults);
         only_one("[apply]", &mut spec.apply, apply, faults);
         only_one("[detect]", &mut spec.detect, detect, faults);
+        append(&mut spec.dnstap, dnstap);
+        only_one("[log]", &mut spec.log, log, faults);
         append(&mut spec.networks, network);
         append(&mut spec.upstreams, upstream);
         append(&mut spec.rules, rule);

@@ -24,6 +24,8 @@ shape! {
         optional "control" control: Single<ControlSpec> = "[control]";
         optional "apply" apply: Single<ApplySpec> = "[apply]";
         optional "detect" detect: Single<DetectSpec> = "[detect]";
+        optional "dnstap" dnstap: Tables<DnstapSpec> = "[[dnstap]]";
+        optional "log" log: Single<LogSpec> = "[log]";
         optional "network" network: Tables<NetworkSpec> = "[[network]]";
         optional "upstream" upstream: Tables<UpstreamSpec> = "[[upstream]]";
         optional "rule" rule: Tables<RuleSpec> = "[[rule]]";
@@ -92,6 +94,55 @@ shape! {
         optional "rotate-every" rotate_every: String = r#"rotate-every = "1d""#;
         optional "keep" keep: u64 = "keep = 30";
         optional "queue" queue: String = r#"queue = "8MiB""#;
+        optional "networks" networks: Texts = r#"networks = ["vpc", "technova-mfg-prod-app"]"#;
+        optional "routes" routes: Texts = r#"routes = ["technova.local"]"#;
+        optional "rcodes" rcodes: Texts = r#"rcodes = ["NXDOMAIN", "SERVFAIL"]"#;
+        optional "sample" sample: SampleSpec = r#"sample = "1/100""#;
+        optional "always" always: Texts = r#"always = ["SERVFAIL"]"#;
+    }
+}
+
+shape! {
+    /// `[[dnstap]]`
+    struct DnstapSpec "[[dnstap]]" {
+        required "to" to: String = r#"to = "unix:/run/dnstap.sock""#;
+        optional "messages" messages: Texts = r#"messages = ["client-response", "forwarder-query"]"#;
+        optional "rotate-size" rotate_size: String = r#"rotate-size = "256MiB""#;
+        optional "rotate-every" rotate_every: String = r#"rotate-every = "1d""#;
+        optional "keep" keep: u64 = "keep = 30";
+        optional "queue" queue: String = r#"queue = "8MiB""#;
+        optional "networks" networks: Texts = r#"networks = ["vpc", "technova-mfg-prod-app"]"#;
+        optional "routes" routes: Texts = r#"routes = ["technova.local"]"#;
+        optional "rcodes" rcodes: Texts = r#"rcodes = ["NXDOMAIN", "SERVFAIL"]"#;
+        optional "sample" sample: SampleSpec = r#"sample = "1/100""#;
+        optional "always" always: Texts = r#"always = ["SERVFAIL"]"#;
+    }
+}
+
+shape! {
+    /// `[log]`
+    struct LogSpec "[log]" {
+        optional "format" format: String = r#"format = "text""#;
+        optional "level" level: String = r#"level = "info""#;
+    }
+}
+
+/// `sample`: a decimal fraction, or `"1/100"`.
+#[derive(Debug)]
+pub(super) enum SampleSpec {
+    Fraction(f64),
+    Ratio(String),
+}
+
+impl Value for SampleSpec {
+    const WANTED: &'static str = "a decimal fraction, or \"1/100\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, key: &Key, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(Self::Ratio(text.to_string())),
+            DeValue::Float(number) => number.as_str().parse().ok().map(Self::Fraction),
+            _ => reader.wrong_type(value, key),
+        }
     }
 }
 
@@ -268,7 +319,7 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
     if has(FileSpec::KEYS) && !value.is_table() && here != FILE {
         return Some(format!("`{name}` belongs at the top of the file, before the first [table]"));
     }
-    let tables: [(&str, &[Key]); 12] = [
+    let tables: [(&str, &[Key]); 14] = [
         (NodeSpec::TITLE, NodeSpec::KEYS),
         (ListenSpec::TITLE, ListenSpec::KEYS),
         (CacheSpec::TITLE, CacheSpec::KEYS),
@@ -277,6 +328,8 @@ pub(super) fn home_of(name: &str, value: &DeValue<'_>, here: &str) -> Option<Str
         (ControlSpec::TITLE, ControlSpec::KEYS),
         (ApplySpec::TITLE, ApplySpec::KEYS),
         (DetectSpec::TITLE, DetectSpec::KEYS),
+        (DnstapSpec::TITLE, DnstapSpec::KEYS),
+        (LogSpec::TITLE, LogSpec::KEYS),
         (UpstreamSpec::TITLE, UpstreamSpec::KEYS),
         (NetworkSpec::TITLE, NetworkSpec::KEYS),
         (RuleSpec::TITLE, RuleSpec::KEYS),

@@ -8,6 +8,7 @@
 
 pub mod block;
 pub mod counter;
+pub mod dnstap;
 pub mod failures;
 pub mod family;
 pub mod filter;
@@ -23,6 +24,7 @@ pub mod sketch;
 pub mod slow;
 pub mod tally;
 
+pub use dnstap::{TapControl, Taps};
 pub use log::{LogControl, QueryLog};
 pub use metrics::Metrics;
 pub use readings::Readings;

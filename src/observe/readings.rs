@@ -25,10 +25,27 @@ pub struct Readings {
     pub log: LogReading,
     /// What the detectors found.
     pub alerts: AlertReading,
+    /// Every output of dnstap.
+    pub taps: Vec<TapReading>,
+    /// What passed between us and upstream servers and found no room on its way to dnstap.
+    pub passages_missed: u64,
     /// What is going on now.
     pub load: LoadReading,
     /// What clients were denied.
     pub clients: ClientReading,
+}
+
+/// One output of dnstap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TapReading {
+    /// Where it goes, as the configuration writes it.
+    pub to: String,
+    /// Frames sent.
+    pub sent: u64,
+    /// Frames that were not.
+    pub dropped: u64,
+    /// Whether its reader is there, or its file open.
+    pub connected: bool,
 }
 
 /// One cache.

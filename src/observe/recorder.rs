@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::query::{Directory, Event, Passage};
+use crate::exchange::Exchange;
+use crate::query::{Directory, Event, Now};
 
 use super::log::Lane;
 use super::metrics::WorkerCounters;
@@ -30,14 +31,12 @@ impl Recorder {
         self.lane.record(event);
     }
 
-    /// Lays ready for onlookers what passed between us and an upstream server.
-    pub fn overhear(&mut self, passage: &Passage<'_>) {
-        self.lane.overhear(passage);
-    }
-
-    /// Counts passages that were not kept until now.
-    pub fn miss(&mut self, passages: u64) {
-        self.lane.miss(passages);
+    /// Lays ready for onlookers what has passed between us and upstream servers, if they want that.
+    pub fn listen_to(&mut self, exchange: &Exchange, now: impl FnOnce() -> Now) {
+        if exchange.has_heard() {
+            let missed = exchange.tell(now(), |passage| self.lane.overhear(passage));
+            self.lane.miss(missed);
+        }
     }
 
     /// Says whether an onlooker wants passages.

@@ -57,6 +57,7 @@ impl Exposition<'_> {
         house::reloads(&mut page, &self.readings.reloads);
         house::query_log(&mut page, &self.readings.log);
         house::alerts(&mut page, &self.readings.alerts);
+        house::dnstap(&mut page, self.readings);
         house::load(&mut page, &self.readings.load);
         house::clients(&mut page, &self.readings.clients);
         bound::folded(&mut page, self.directory);

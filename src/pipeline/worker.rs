@@ -270,10 +270,7 @@ impl Worker {
     pub fn batch_done(&self) {
         self.refresh();
         let mut recorder = self.recorder.borrow_mut();
-        if self.exchange.has_heard() {
-            let missed = self.exchange.tell(self.now(), |passage| recorder.overhear(passage));
-            recorder.miss(missed);
-        }
+        recorder.listen_to(&self.exchange, || self.now());
         recorder.flush();
         let mut answers = self.answers.borrow_mut();
         answers.sweep();

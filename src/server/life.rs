@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::adapter::Street;
 use super::build::{Inventory, build};
 use super::descriptor;
+use super::output::{log_name, log_target, selection, taps};
 use super::probing::Probing;
 use super::reload::{InForce, Reloading};
 use super::standing::Standing;
@@ -23,13 +24,13 @@ use super::steer;
 use super::trial::Lately;
 use super::warm;
 use crate::cache::PublishedCounts;
-use crate::config::{Config, Diagnostic, LogTarget};
+use crate::config::{Config, Diagnostic};
 use crate::control;
 use crate::detect;
 use crate::exchange::{Exchange, Fleet};
 use crate::listen::{self, ListenConfig, Listening, clock};
-use crate::observe::log::{Lane, Rotation, Target};
-use crate::observe::{Metrics, QueryLog, Recorder, Sketches};
+use crate::observe::log::Lane;
+use crate::observe::{Metrics, QueryLog, Recorder, Sketches, TapControl, Taps};
 use crate::pipeline::{Outfit, Shared, Worker};
 use crate::query::Onlooker;
 
@@ -98,6 +99,7 @@ pub struct Server {
     shared: Arc<Shared>,
     listening: Listening,
     log: QueryLog,
+    taps: TapControl,
     probing: Probing,
     control: Option<control::Running>,
     socket: Option<control::socket::Running>,
@@ -147,9 +149,12 @@ impl Server {
         let sketches = Sketches::default();
         let (lookout, detecting) =
             detect::start(detect::Settings::of(&config, &shared.snapshot().directory.node));
-        let onlookers: Vec<Box<dyn Onlooker>> = vec![Box::new(sketches.sketch()), Box::new(lookout)];
+        let (tapping, taps) = Taps::start(taps(&config));
+        let onlookers: Vec<Box<dyn Onlooker>> =
+            vec![Box::new(sketches.sketch()), Box::new(lookout), Box::new(tapping)];
         let (log, lanes) = QueryLog::start_watched(&log_target(&config), queue, workers, onlookers)
             .map_err(|fault| Fault::Log { target: log_name(&config), fault })?;
+        log.control().select(&selection(&config.query_log.filter));
         let metrics = Arc::new(Metrics::new(workers));
         let counts: Vec<Arc<PublishedCounts>> = (0..workers).map(|_| Arc::default()).collect();
         let make = factory(&config, &shared, &metrics, lanes, &counts);
@@ -162,6 +167,7 @@ impl Server {
             standing: Arc::clone(&standing),
             log: log.control(),
             detecting: detecting.clone(),
+            taps: taps.clone(),
             reloads: Arc::clone(&reloads),
             origin: origin.clone(),
             started,
@@ -201,6 +207,7 @@ impl Server {
                 metrics,
                 log: log.control(),
                 detecting,
+                taps: taps.clone(),
                 watch: probing.watching(),
                 reloads,
                 lately: Lately::default(),
@@ -208,7 +215,19 @@ impl Server {
             })?,
         };
         let socket = steer::start(&config.load().control, show, &shared, reloading.clone())?;
-        Ok(Server { socket, config, shared, listening, log, probing, control, reloading, standing, warming })
+        Ok(Server {
+            socket,
+            config,
+            shared,
+            listening,
+            log,
+            taps,
+            probing,
+            control,
+            reloading,
+            standing,
+            warming,
+        })
     }
 
     fn run_until_signalled(self, runtime: &Runtime, mut signals: Signals) -> Result<(), Fault> {
@@ -219,7 +238,10 @@ impl Server {
             loop {
                 tokio::select! {
                     _ = signals.reload.recv() => self.reloading.order(),
-                    _ = signals.reopen.recv() => self.log.control().reopen(),
+                    _ = signals.reopen.recv() => {
+                        self.log.control().reopen();
+                        self.taps.reopen();
+                    }
                     _ = signals.terminate.recv() => return Ok(()),
                     _ = signals.interrupt.recv() => return Ok(()),
                     _ = watch.tick() => {
@@ -254,6 +276,7 @@ impl Server {
         }
         self.probing.stop();
         let written = self.log.shutdown(LOG_WITHIN);
+        self.taps.shutdown(LOG_WITHIN);
         warm::keep(&self.config.load(), &self.shared, self.warming);
         tracing::info!(log_lines = written.lines, "stopped");
         Ok(joined?)
@@ -317,25 +340,6 @@ fn listen_config(config: &Config, workers: usize, descriptors: usize) -> ListenC
 fn limits(config: &Config, workers: usize, descriptors: usize) -> (u64, u64) {
     let listen = listen_config(config, workers, descriptors);
     ((listen.max_in_flight * workers) as u64, listen.tcp_clients as u64)
-}
-
-pub(super) fn log_target(config: &Config) -> Target {
-    let log = &config.query_log;
-    match &log.to {
-        LogTarget::Off => Target::Off,
-        LogTarget::Stdout => Target::Stdout,
-        LogTarget::File(path) => Target::File {
-            path: path.clone(),
-            rotation: Rotation { size: log.rotate_size, every: log.rotate_every, keep: log.keep },
-        },
-    }
-}
-
-pub(super) fn log_name(config: &Config) -> String {
-    match &config.query_log.to {
-        LogTarget::File(path) => path.display().to_string(),
-        LogTarget::Off | LogTarget::Stdout => "stdout".into(),
-    }
 }
 
 fn default_workers() -> usize {

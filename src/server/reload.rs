@@ -14,13 +14,15 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::build::{Built, Inventory, build};
-use super::life::{log_name, log_target, notify};
+use super::life::notify;
+use super::operator;
+use super::output::{log_name, log_target, selection, taps};
 use super::probing::Watching;
 use super::status::Reloads;
 use super::trial::{Lately, Trial};
 use crate::config::{self, Config, ControlSocket, Diagnostic};
 use crate::detect;
-use crate::observe::{LogControl, Metrics};
+use crate::observe::{LogControl, Metrics, TapControl};
 use crate::pipeline::{Shared, Snapshot};
 
 /// How far reloads stand back (nice(1)): where a worker needs all of a processor, a tenth of it is theirs, so that they
@@ -90,6 +92,7 @@ pub(super) struct InForce {
     pub metrics: Arc<Metrics>,
     pub log: LogControl,
     pub detecting: detect::Control,
+    pub taps: TapControl,
     pub watch: Watching,
     pub reloads: Arc<Mutex<Reloads>>,
     pub lately: Lately,
@@ -218,6 +221,7 @@ impl InForce {
             tracing::error!("{target}: {fault}; the query log stays where it was");
         }
         self.detecting.set(detect::Settings::of(&config, &built.snapshot.directory.node));
+        self.redirect_rest(&before, &config);
         self.metrics.prepare(&built.snapshot.directory);
         self.shared.put_in_force(built.snapshot);
         self.watch.groups(&built.inventory);
@@ -226,12 +230,24 @@ impl InForce {
         self.config.store(Arc::new(config));
     }
 
+    /// What is logged, dnstap, and the server's own log: nothing of it can fail.
+    fn redirect_rest(&self, before: &Config, after: &Config) {
+        if before.query_log.filter != after.query_log.filter {
+            self.log.select(&selection(&after.query_log.filter));
+        }
+        if before.dnstap != after.dnstap {
+            self.taps.redirect(taps(after));
+        }
+        operator::reload_level(&before.log, &after.log);
+    }
+
     /// Puts back in force what was before.
     pub(super) fn put_back(&mut self, snapshot: Arc<Snapshot>, config: Arc<Config>, inventory: Inventory) {
         let now = self.config.load_full();
         if let Err(fault) = redirect(&self.log, &now, &config) {
             tracing::error!("{}: {fault}; the query log stays where it was", log_name(&config));
         }
+        self.redirect_rest(&now, &config);
         self.metrics.prepare(&snapshot.directory);
         self.shared.put_in_force(snapshot);
         self.watch.groups(&inventory);
@@ -286,6 +302,7 @@ fn keep_what_waits_for_a_restart(before: &Config, after: &mut Config) {
         ("[listen]", listen != after.listen),
         ("[cache] size and answer-size", sizes != (after.cache.size, after.cache.answer_size)),
         ("[query-log] queue", before.query_log.queue != after.query_log.queue),
+        ("[log] format", before.log.format != after.log.format),
     ];
     for (what, _) in waits.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("{what} changed: takes effect at the next restart");
@@ -293,4 +310,5 @@ fn keep_what_waits_for_a_restart(before: &Config, after: &mut Config) {
     after.listen = listen;
     (after.cache.size, after.cache.answer_size) = sizes;
     after.query_log.queue = before.query_log.queue;
+    after.log.format = before.log.format;
 }

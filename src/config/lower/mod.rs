@@ -8,6 +8,7 @@ mod clients;
 mod control;
 mod detect;
 mod network;
+mod output;
 mod route;
 mod server;
 mod upstream;
@@ -34,6 +35,8 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         control,
         apply,
         detect,
+        dnstap,
+        log,
         networks,
         upstreams,
         rules,
@@ -45,10 +48,10 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
     let listen = server::listen(listen, faults);
     let cache = server::cache(cache, faults);
     let clients = clients::clients(clients, faults);
-    let query_log = server::query_log(query_log, faults);
     let control = control::control(control, faults);
     let apply = control::apply(apply, faults);
     let detect = detect::detect(detect, faults);
+    let log = output::log(log, faults);
     let special_use_names = match special_use_names {
         Some(Placed { value: false, .. }) => SpecialUse::Forward,
         _ => SpecialUse::Serve,
@@ -61,6 +64,9 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         failure_ttl: cache.failure_ttl,
     };
     let routes = route::routes(zones, rules, &route::Surroundings::new(&networks, &upstreams, caps), faults);
+    let known = output::Known { networks: &networks, routes: &routes };
+    let query_log = output::query_log(query_log, &known, faults);
+    let dnstap = output::dnstap(dnstap, &known, faults);
 
     Config {
         node,
@@ -71,6 +77,8 @@ pub(super) fn lower(spec: Spec, sources: Vec<Arc<Source>>, faults: &mut Vec<Diag
         control,
         apply,
         detect,
+        dnstap,
+        log,
         special_use_names,
         networks,
         upstreams,

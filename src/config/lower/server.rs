@@ -1,4 +1,4 @@
-//! The tables of which there is one: `[node]`, `[listen]`, `[cache]`, `[query-log]`.
+//! The tables of which there is one: `[node]`, `[listen]`, `[cache]`.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use super::path_of;
 use super::value::{Faults, Limits, Port, Seen};
-use crate::config::diagnostic::Diagnostic;
-use crate::config::model::{Cache, CacheCaps, Listen, LogTarget, Node, QueryLog};
+use crate::config::model::{Cache, CacheCaps, Listen, Node};
 use crate::config::place::Placed;
-use crate::config::spec::{CacheSpec, CapsSpec, ListenSpec, NodeSpec, QueryLogSpec};
-use crate::config::suggest::nearest;
+use crate::config::spec::{CacheSpec, CapsSpec, ListenSpec, NodeSpec};
 use crate::config::table::Single;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -185,50 +182,6 @@ fn failure_ttl_of(given: Option<Placed<String>>, faults: &mut Faults<'_>) -> Opt
     let limits = Limits::of("failure-ttl", SECOND, 5 * SECOND)
         .because(": shorter floods a failing server (RFC 9520 §3.2), longer delays its return");
     faults.duration(given, &limits)
-}
-
-/// `[query-log]`
-pub(super) fn query_log(given: Given<QueryLogSpec>, faults: &mut Faults<'_>) -> QueryLog {
-    let mut log =
-        QueryLog { to: LogTarget::Off, rotate_size: None, rotate_every: None, keep: 30, queue: 8 * MIB };
-    let Some(Placed { value: Single(spec), .. }) = given else {
-        return log;
-    };
-    let QueryLogSpec { to, rotate_size, rotate_every, keep, queue } = spec;
-    log.to = to.map_or(LogTarget::Off, |to| log_target(&to, faults));
-
-    let rotation = rotate_size.as_ref().or(rotate_every.as_ref()).map(|given| given.place.clone());
-    if let (Some(place), LogTarget::Off | LogTarget::Stdout) = (rotation, &log.to) {
-        faults.push(
-            Diagnostic::warning(&place, "nothing is rotated: the query log does not go to a file")
-                .with_hint("set to = \"/var/log/kakehashi/query.log\", or take this line away"),
-        );
-    }
-    log.rotate_size = faults.size(rotate_size, &Limits::of("rotate-size", 64 * KIB, TIB));
-    log.rotate_every = faults.duration(rotate_every, &Limits::of("rotate-every", SECOND, 366 * DAY));
-    set(&mut log.keep, faults.count(keep, &Limits::of("keep", 1, 100_000)).map(|files| files as usize));
-    set(&mut log.queue, faults.size(queue, &Limits::of("queue", 64 * KIB, 1_024 * MIB)));
-    log
-}
-
-fn log_target(to: &Placed<String>, faults: &mut Faults<'_>) -> LogTarget {
-    match to.value.as_str() {
-        "off" => return LogTarget::Off,
-        "stdout" => return LogTarget::Stdout,
-        _ => {}
-    }
-    let is_path = to.value.contains(['/', '.']);
-    if !is_path {
-        let hint = match nearest(&to.value, ["off", "stdout"]) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => {
-                "it can be \"off\", \"stdout\", or a path such as \"/var/log/kakehashi/query.log\"".to_owned()
-            }
-        };
-        let message = format!("the query log cannot go to \"{}\"", to.value);
-        faults.push(Diagnostic::error(&to.place, message).with_hint(hint));
-    }
-    LogTarget::File(path_of(to))
 }
 
 fn set<T>(field: &mut T, given: Option<T>) {

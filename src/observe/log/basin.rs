@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::reader::HEAP;
 use super::sink::Sink;
@@ -14,7 +14,7 @@ pub(super) enum Next {
     /// Open the path anew.
     Reopen,
     /// Turn to another sink; what could not be written to the old one is given up.
-    Turn(Sink),
+    Turn(Box<Sink>),
     /// Try again what could not be written.
     Retry,
     /// Nothing more will come.
@@ -107,28 +107,23 @@ impl Basin {
     /// long, or at once when there will be no later.
     pub(super) fn next(&self, retry: Option<Duration>) -> Next {
         let mut inside = self.lock();
-        let retry_at = retry.map(|wait| Instant::now() + wait);
+        if let Some(wait) = retry {
+            let in_time = |inside: &mut Inside| !inside.is_urgent();
+            drop(self.filled.wait_timeout_while(inside, wait, in_time));
+            return Next::Retry;
+        }
         loop {
-            match retry_at.map(|at| at.saturating_duration_since(Instant::now())) {
-                Some(left) if left.is_zero() || inside.is_urgent() => return Next::Retry,
-                Some(left) => {
-                    (inside, _) =
-                        self.filled.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner);
+            if let Some(order) = inside.orders.pop_front() {
+                if let Next::Lines(lines) = &order {
+                    inside.octets -= lines.len();
+                    self.emptied.notify_one();
                 }
-                None => {
-                    if let Some(order) = inside.orders.pop_front() {
-                        if let Next::Lines(lines) = &order {
-                            inside.octets -= lines.len();
-                            self.emptied.notify_one();
-                        }
-                        return order;
-                    }
-                    if inside.stopped {
-                        return Next::End;
-                    }
-                    inside = self.filled.wait(inside).unwrap_or_else(PoisonError::into_inner);
-                }
+                return order;
             }
+            if inside.stopped {
+                return Next::End;
+            }
+            inside = self.filled.wait(inside).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Rotation {
 
 /// An open log file.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(in crate::observe) struct LogFile {
     path: PathBuf,
     rotation: Rotation,
     file: File,
@@ -42,7 +42,7 @@ struct Identity {
 
 /// What a reopened path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reopened {
+pub(in crate::observe) enum Reopened {
     /// The file that was open.
     Same,
     /// Another one.
@@ -51,7 +51,7 @@ pub(super) enum Reopened {
 
 impl LogFile {
     /// Opens it, to append.
-    pub(super) fn open(path: &Path, rotation: &Rotation) -> io::Result<LogFile> {
+    pub(in crate::observe) fn open(path: &Path, rotation: &Rotation) -> io::Result<LogFile> {
         let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
         let metadata = file.metadata()?;
         // What an earlier process wrote last decides the period, so a restart does not skip a rotation.
@@ -66,27 +66,39 @@ impl LogFile {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::observe) fn path(&self) -> &Path {
         &self.path
     }
 
     /// One write; may take less than all.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::observe) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.size += written as u64;
         Ok(written)
     }
 
     /// Opens the path anew, after a rename by another program or a fault of the old file's disk.
-    pub(super) fn reopen(&mut self) -> io::Result<Reopened> {
+    pub(in crate::observe) fn reopen(&mut self) -> io::Result<Reopened> {
         let renewed = LogFile::open(&self.path, &self.rotation)?;
         let same = renewed.identity == self.identity;
         *self = renewed;
         Ok(if same { Reopened::Same } else { Reopened::Other })
     }
 
+    /// Whether it is a regular file with something in it.
+    pub(in crate::observe) fn holds_something(&self) -> bool {
+        self.identity.regular && self.size > 0
+    }
+
+    /// Whether its path leads elsewhere now, or nowhere.
+    pub(in crate::observe) fn is_moved(&self) -> bool {
+        fs::metadata(&self.path).map_or(true, |metadata| {
+            (metadata.dev(), metadata.ino()) != (self.identity.device, self.identity.inode)
+        })
+    }
+
     /// Whether `more` octets written at `now` (since 1970) belong into a new file.
-    pub(super) fn is_full(&self, more: usize, now: Duration) -> bool {
+    pub(in crate::observe) fn is_full(&self, more: usize, now: Duration) -> bool {
         let too_large = self.rotation.size.is_some_and(|size| self.size + more as u64 > size);
         // A clock that jumps back rotates nothing.
         let too_old = period(&self.rotation, now) > self.period;
@@ -94,14 +106,14 @@ impl LogFile {
     }
 
     /// Notes, before the first write to an empty file, when its period is.
-    pub(super) fn touch(&mut self, now: Duration) {
+    pub(in crate::observe) fn touch(&mut self, now: Duration) {
         if self.size == 0 {
             self.period = period(&self.rotation, now);
         }
     }
 
     /// Renames it and begins a new one, then deletes what is beyond the number to keep.
-    pub(super) fn rotate(&mut self, now: Duration) -> io::Result<()> {
+    pub(in crate::observe) fn rotate(&mut self, now: Duration) -> io::Result<()> {
         match fs::rename(&self.path, self.free_name(&stamp(now))) {
             // Somebody else moved it away, or an earlier try came no further than this.
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}

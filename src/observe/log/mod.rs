@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::query::Onlooker;
 
@@ -76,6 +76,7 @@ struct Shared {
     reopen: AtomicBool,
     redirect: Mutex<Option<Sink>>,
     selection: Mutex<Option<Selection>>,
+    selects: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -122,6 +123,7 @@ impl QueryLog {
             reopen: AtomicBool::new(false),
             redirect: Mutex::new(None),
             selection: Mutex::new(None),
+            selects: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let basin = Arc::new(Basin::new(queue.saturating_mul(workers.max(1))));
@@ -152,8 +154,8 @@ impl QueryLog {
     /// when no worker records any more. A thread that hangs in a write is left behind for the end of the process.
     pub fn shutdown(self, bound: Duration) -> LogReading {
         self.control.stop();
-        let end = Instant::now() + bound;
-        let mut both = (0..2).map(|_| self.ended.recv_timeout(end.saturating_duration_since(Instant::now())));
+        // Both threads, the one that makes lines and the one that writes them.
+        let mut both = (0..2).map(|_| self.ended.recv_timeout(bound));
         if both.any(|ended| ended == Err(RecvTimeoutError::Timeout)) {
             tracing::warn!("the query log did not finish in time; what was queued is lost");
         }
@@ -194,7 +196,13 @@ impl LogControl {
     /// Logs from now on what this selects.
     pub fn select(&self, selection: &Selection) {
         *self.shared.selection.lock().unwrap_or_else(PoisonError::into_inner) = Some(selection.clone());
+        self.shared.selects.store(true, Ordering::Release);
         self.shared.bell.wake();
+    }
+
+    /// How much passed between us and upstream servers, was wanted, and found no room.
+    pub fn passages_missed(&self) -> u64 {
+        self.shared.lanes.iter().map(|lane| lane.missed.get()).sum()
     }
 
     /// How many lines were written, how many not.

@@ -159,7 +159,13 @@ impl Reader {
                 self.round();
             }
             self.desk.is_on = !sink.is_off();
-            self.desk.basin.order(Next::Turn(sink));
+            self.desk.basin.order(Next::Turn(Box::new(sink)));
+        }
+    }
+
+    fn take_selection(&mut self) {
+        if !self.shared.selects.swap(false, Ordering::AcqRel) {
+            return;
         }
         let order = self.shared.selection.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(selection) = order {
@@ -176,9 +182,11 @@ impl Reader {
         let mut moved = 0;
         while moved < ROUND && !self.desk.is_held_up() {
             let mut piece = 0;
-            for inlet in &mut self.inlets {
-                piece += inlet.fill();
-                inlet.empty(&mut self.onlookers, &mut self.desk);
+            for nth in 0..self.inlets.len() {
+                piece += self.inlets[nth].fill();
+                // After it: what was recorded after an order to select is selected by it.
+                self.take_selection();
+                self.inlets[nth].empty(&mut self.onlookers, &mut self.desk);
             }
             if piece == 0 {
                 break;

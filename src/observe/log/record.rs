@@ -209,7 +209,7 @@ mod tests {
                 query: b"query",
                 response: b"response",
             };
-            let query = if at % 2 == 0 { &event.query[..] } else { b"" };
+            let query = if at % 2 == 0 { event.query } else { &[] };
             let bytes =
                 [&event_head(&event, query.len() as u16)[..], event.response, query, b"next"].concat();
             let (Record::Event(packed), length) = first(&bytes).unwrap() else { panic!("an event") };

@@ -30,7 +30,7 @@ impl Writer {
                 Next::Turn(sink) => {
                     self.sink.give_up();
                     self.publish();
-                    self.sink = sink;
+                    self.sink = *sink;
                 }
                 Next::Retry => {}
                 Next::End => return,

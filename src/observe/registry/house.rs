@@ -79,6 +79,25 @@ pub(super) fn alerts(page: &mut Page, alerts: &AlertReading) {
     page.counter("kakehashi_alerts_undelivered_total", help).only(alerts.undelivered as f64);
 }
 
+pub(super) fn dnstap(page: &mut Page, readings: &Readings) {
+    if readings.taps.is_empty() {
+        return;
+    }
+    let mut family = page.counter("kakehashi_dnstap_frames_total", "Frames sent by dnstap, by output.");
+    readings.taps.iter().for_each(|tap| family.set(&[("to", &tap.to)], tap.sent as f64));
+    drop(family);
+    let help = "Frames of dnstap that were not sent, by output.";
+    let mut family = page.counter("kakehashi_dnstap_dropped_total", help);
+    readings.taps.iter().for_each(|tap| family.set(&[("to", &tap.to)], tap.dropped as f64));
+    drop(family);
+    let help = "Whether an output of dnstap has its reader or file.";
+    let mut family = page.gauge("kakehashi_dnstap_connected", help);
+    readings.taps.iter().for_each(|tap| family.set(&[("to", &tap.to)], f64::from(u8::from(tap.connected))));
+    drop(family);
+    let help = "Messages to and from upstream servers that found no room on their way to dnstap.";
+    page.counter("kakehashi_dnstap_missed_total", help).only(readings.passages_missed as f64);
+}
+
 pub(super) fn load(page: &mut Page, load: &LoadReading) {
     page.gauge("kakehashi_tcp_connections", "Open TCP connections of clients.")
         .only(load.tcp_connections as f64);
