@@ -86,7 +86,7 @@ fn the_journal_gets_each_value_as_a_field() {
     let through =
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, folder.to_str().unwrap()];
     let mut server = site.command_through(&through).spawn().unwrap();
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     let mut entries = Vec::new();
     loop {
         let length = journal.recv(&mut buffer).unwrap();
@@ -105,7 +105,7 @@ fn the_journal_gets_each_value_as_a_field() {
     let last = entries.last().unwrap();
     assert!(last.contains("SYSLOG_IDENTIFIER") && last.contains("kakehashi"), "{last:?}");
     // Of syslog: informational.
-    assert!(last.contains("PRIORITY\n\u{1}\0\0\0\0\0\0\06"), "{last:?}");
+    assert!(last.contains("PRIORITY\n\u{1}\0\0\0\0\0\0\u{0}6"), "{last:?}");
     assert!(last.contains("KAKEHASHI_LOG_LINES"), "{last:?}");
 }
 

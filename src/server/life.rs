@@ -216,7 +216,6 @@ impl Server {
         };
         let socket = steer::start(&config.load().control, show, &shared, reloading.clone())?;
         Ok(Server {
-            socket,
             config,
             shared,
             listening,
@@ -224,6 +223,7 @@ impl Server {
             taps,
             probing,
             control,
+            socket,
             reloading,
             standing,
             warming,

@@ -55,7 +55,7 @@ fn what_is_forgotten_is_gone_and_all_else_stays() {
         put(&store, &n.to_be_bytes(), &[7; 100]);
         put(&store, &n.to_be_bytes(), &[8; 100]);
     }
-    let even = |key: &[u8]| key[3] % 2 == 0;
+    let even = |key: &[u8]| key[3].is_multiple_of(2);
     assert_eq!(store.forget(even), 2_500, "each counts once, however often it was written");
     assert_eq!((store.forget(even), store.counts().0), (0, 2_500));
     for n in 0..5_000_u32 {
