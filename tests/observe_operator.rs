@@ -53,6 +53,9 @@ fn a_reload_changes_the_level_and_a_word_that_is_none_is_refused() {
     server.until_says("the configuration of before stays in force");
     server.signal(Signal::SIGHUP);
     server.until_says("the log's level changes level=\"warn\"");
+    site.replace("main.toml", "level = \"warn\"", "level = \"worn\"");
+    server.signal(Signal::SIGHUP);
+    server.until_says("\"worn\" is not a level");
     let said = server.terminate();
     assert!(!said.iter().any(|line| line.contains("INFO stopped")), "{said:?}");
 }
