@@ -40,8 +40,7 @@ impl Scene {
             duration_micros: 1,
             client: client.parse::<IpAddr>().unwrap(),
             port: 1,
-            local: ([10, 150, 20, 10], 53).into(),
-            query: &[],
+            local: "10.150.20.10:53".parse().unwrap(),
             transport: Transport::Udp,
             network: Some(0),
             view: None,
@@ -52,6 +51,7 @@ impl Scene {
             dnssec_ok: false,
             checking_disabled: false,
             ede: None,
+            query: &[],
             response: &response,
         };
         self.detector.see(&seen, &self.names);
@@ -201,8 +201,7 @@ fn no_octets_from_the_network_stop_it() {
             duration_micros: 0,
             client,
             port: 0,
-            local: ([10, 150, 20, 10], 53).into(),
-            query: &[],
+            local: "10.150.20.10:53".parse().unwrap(),
             transport: Transport::Tcp,
             network: Some(99),
             view: None,
@@ -213,6 +212,7 @@ fn no_octets_from_the_network_stop_it() {
             dnssec_ok: false,
             checking_disabled: false,
             ede: None,
+            query: &[],
             response: &response,
         };
         scene.detector.see(&seen, &scene.names);

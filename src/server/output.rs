@@ -1,9 +1,11 @@
 //! What the configuration says of logs, in the words of those who write them.
 
 use crate::config::{Config, LogFilter, LogTarget, Rotate, TapMessage, TapTarget};
+use crate::detect;
 use crate::observe::dnstap::{self, Kind};
 use crate::observe::filter::Selection;
 use crate::observe::log::{Rotation, Target};
+use crate::observe::readings::AlertReading;
 
 pub(super) fn log_target(config: &Config) -> Target {
     let log = &config.query_log;
@@ -50,4 +52,9 @@ pub(super) fn taps(config: &Config) -> Vec<dnstap::Spec> {
 
 fn rotation(rotate: &Rotate) -> Rotation {
     Rotation { size: rotate.size, every: rotate.every, keep: rotate.keep }
+}
+
+pub(super) fn alert_reading(counts: detect::AlertCounts) -> AlertReading {
+    let told = detect::Kind::ALL.iter().zip(counts.told).map(|(kind, count)| (kind.text(), count));
+    AlertReading { told: told.collect(), suppressed: counts.suppressed, undelivered: counts.undelivered }
 }

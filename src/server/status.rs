@@ -23,8 +23,8 @@ use crate::listen::stats::Closed;
 use crate::listen::{Stats, clock};
 use crate::observe::histogram::HistogramSum;
 use crate::observe::readings::{
-    AlertReading, CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading,
-    UpstreamReading, ZoneReading,
+    CacheReading, ClientReading, GroupReading, LoadReading, ReloadReading, TimesReading, UpstreamReading,
+    ZoneReading,
 };
 use crate::observe::registry::{Exposition, Format};
 use crate::observe::sketch::{Look, Sketches};
@@ -181,7 +181,7 @@ impl Show {
                 last_success: reloads.last_success,
             },
             log: self.log.reading(),
-            alerts: alert_reading(self.detecting.counts()),
+            alerts: super::output::alert_reading(self.detecting.counts()),
             taps: self.taps.readings(),
             passages_missed: self.log.passages_missed(),
             load: LoadReading {
@@ -254,11 +254,6 @@ fn group_reading(group: &upstream::GroupStatus, spec: &upstream::Spec) -> GroupR
         withheld: [("rate", over_rate), ("in-flight", over_in_flight), ("domain-share", over_share)].into(),
         loops: group.loops,
     }
-}
-
-fn alert_reading(counts: detect::AlertCounts) -> AlertReading {
-    let told = detect::Kind::ALL.iter().zip(counts.told).map(|(kind, count)| (kind.text(), count));
-    AlertReading { told: told.collect(), suppressed: counts.suppressed, undelivered: counts.undelivered }
 }
 
 fn readings(group: &upstream::GroupStatus) -> impl Iterator<Item = UpstreamReading> {

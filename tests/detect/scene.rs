@@ -62,8 +62,7 @@ impl Query {
             duration_micros: 100,
             client: self.client(),
             port: 40_000,
-            local: ([10, 150, 20, 10], 53).into(),
-            query: &[],
+            local: "10.150.20.10:53".parse().unwrap(),
             transport: Transport::Udp,
             network: Some(self.network),
             view: Some(0),
@@ -74,6 +73,7 @@ impl Query {
             dnssec_ok: false,
             checking_disabled: false,
             ede: None,
+            query: &[],
             response: &[],
         }
     }

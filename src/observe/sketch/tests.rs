@@ -16,8 +16,7 @@ fn see(sketch: &mut Sketch, second: u64, client: &str, code: u16, response: &[u8
         duration_micros: 10,
         client: client.parse().unwrap(),
         port: 9,
-        local: ([10, 150, 20, 10], 53).into(),
-        query: &[],
+        local: "10.150.20.10:53".parse().unwrap(),
         transport: Transport::Udp,
         network: None,
         view: None,
@@ -28,6 +27,7 @@ fn see(sketch: &mut Sketch, second: u64, client: &str, code: u16, response: &[u8
         dnssec_ok: false,
         checking_disabled: false,
         ede: None,
+        query: &[],
         response,
     };
     sketch.see(&seen, &Directory::default());
