@@ -118,7 +118,7 @@ fn who_has_waited_long_enough_gets_the_stale_answer_while_its_source_is_still_as
             let reply = match transport {
                 Transport::Udp => world.ask(&query),
                 // A stream's query does not go by the lane.
-                _ => {
+                Transport::Tcp => {
                     let worker = world.street.worker.clone();
                     let resolved = worker.resolve(query.bytes().into(), query.path(), world.now());
                     Reply::read(world.street.block_on(resolved).unwrap())
