@@ -247,6 +247,7 @@ impl InForce {
         if let Err(fault) = redirect(&self.log, &now, &config) {
             tracing::error!("{}: {fault}; the query log stays where it was", log_name(&config));
         }
+        self.detecting.set(detect::Settings::of(&config, &snapshot.directory.node));
         self.redirect_rest(&now, &config);
         self.metrics.prepare(&snapshot.directory);
         self.shared.put_in_force(snapshot);
