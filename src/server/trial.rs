@@ -82,9 +82,15 @@ impl Trial {
     pub(super) fn objection(&self, now: &Answered) -> Option<String> {
         let mut views: Vec<&String> = now.keys().collect();
         views.sort();
+        // A view that is new, or has another name since, had no answers before: it is held against those of all.
+        let all = self.before.values().fold(Counts::default(), |sum, one| Counts {
+            all: sum.all + one.all,
+            servfail: sum.servfail + one.servfail,
+            nxdomain: sum.nxdomain + one.nxdomain,
+        });
         views.into_iter().find_map(|view| {
             let began = self.at_begin.get(view).copied().unwrap_or_default();
-            let before = self.before.get(view).copied().unwrap_or_default();
+            let before = self.before.get(view).copied().filter(|before| before.all > 0).unwrap_or(all);
             let since = now[view].since(began);
             if since.all < self.limits.min_queries {
                 return None;
@@ -144,6 +150,16 @@ mod tests {
         let trial = trial(&Lately::default());
         assert_eq!(trial.objection(&answered(2_099, 40 + 99, 0)), None);
         assert_eq!(trial.objection(&answered(4_000, 40, 2_000)), None);
+    }
+
+    #[test]
+    fn a_view_that_is_new_is_held_against_all_that_was_answered_before() {
+        let mut lately = Lately::default();
+        lately.look(Duration::ZERO, Duration::from_secs(60), answered(1_000, 30, 0));
+        let mut trial = trial(&lately);
+        trial.before = HashMap::from([("old".to_owned(), Counts { all: 1_000, servfail: 500, nxdomain: 0 })]);
+        assert_eq!(trial.objection(&answered(3_000, 40 + 540, 0)), None);
+        assert!(trial.objection(&answered(3_000, 40 + 560, 0)).is_some());
     }
 
     #[test]
