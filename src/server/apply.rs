@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::build::build;
 use super::reload::{InForce, Kept, NOTHING_ON_TRIAL, OnTrial, read};
 use super::reloads::Awaiting;
 use super::trial::{Answered, Counts, Trial};
+use crate::config;
 use crate::listen::clock;
 
 impl InForce {
@@ -23,6 +25,7 @@ impl InForce {
                 on_trial.file.display()
             ));
         }
+        self.startup_says_what_is_in_force()?;
         let (config, built) = read(&file, &self.inventory)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let now = clock::now().monotonic;
@@ -40,6 +43,28 @@ impl InForce {
         self.show(Some(Awaiting { file: file.clone(), ends: now + within }), None);
         self.trial = Some(Box::new(on_trial));
         Ok(json!({ "applied": file, "confirm_within": within.as_secs(), "configured": self.path }))
+    }
+
+    /// A start reads the file that this server was started with. If that has changed since, a start during the trial would
+    /// put in force what nobody confirmed.
+    fn startup_says_what_is_in_force(&self) -> Result<(), String> {
+        let same = config::load(&self.path).is_ok_and(|loaded| {
+            let in_force = self.config.load();
+            let texts =
+                [&loaded.config, &**in_force].map(|config| config.sources.iter().map(|one| one.text()));
+            let [now, then] = texts;
+            let same = now.eq(then);
+            // Zones of the same content are the same handles.
+            same && build(&loaded.config, &self.inventory)
+                .is_ok_and(|built| built.inventory.has_zones_of(&self.inventory))
+        });
+        let path = self.path.display();
+        let changed = || {
+            format!(
+                "{path}, or a file that it names, has changed since it was loaded, and a restart would put that in force                  unconfirmed: reload first, or undo it and change a copy"
+            )
+        };
+        same.then_some(()).ok_or_else(changed)
     }
 
     /// Keeps what is on trial.

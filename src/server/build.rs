@@ -31,6 +31,16 @@ pub struct Inventory {
 const AMAZON_QPS: u32 = 1_000;
 
 impl Inventory {
+    /// Whether both hold the same zones with the same content: of what did not change, the handle is kept.
+    pub(super) fn has_zones_of(&self, other: &Inventory) -> bool {
+        let contents = |zones: &HashMap<ZoneKey, Arc<ZoneHandle>>| {
+            let mut handles: Vec<_> = zones.values().map(Arc::as_ptr).collect();
+            handles.sort_unstable();
+            handles
+        };
+        contents(&self.zones) == contents(&other.zones)
+    }
+
     /// The groups in force.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         self.groups.values().map(|(_, group)| group)

@@ -1,8 +1,12 @@
 //! `confirm`: what was applied becomes what the next start reads. Only whoever confirms may write there: the server may
 //! not.
+//!
+//! All that can fail is done before the server hears of it, and what is left then is one rename: whoever is killed in
+//! between leaves the old file to the next start, never one that nobody confirmed.
 
 use std::fs;
 use std::io;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -12,16 +16,23 @@ use super::call::call;
 use crate::cli::{Told, tell};
 use crate::control::Command;
 
-/// What was done to the file that the server was started with.
-enum Installed {
-    /// The link leads to the applied file now; it led there before.
-    Turned(PathBuf),
-    /// The applied file took its place; what was there has this name.
-    Replaced(PathBuf),
-    /// They are one file already.
+/// What is to stand where the server was started from.
+enum Next {
+    /// What is there: it is the applied file.
     Same,
-    /// Nothing.
-    Elsewhere,
+    /// This, renamed; what was there is kept as the other.
+    Ready { new: PathBuf, kept: PathBuf, how: How },
+}
+
+/// How it leads to what was applied.
+#[derive(Clone, Copy)]
+enum How {
+    /// A link to the applied file.
+    Link,
+    /// A copy of it.
+    Copy,
+    /// A line that includes it.
+    Include,
 }
 
 /// Keeps what is on trial; says what was done.
@@ -33,66 +44,87 @@ pub(super) fn confirm(socket: &Path) -> Result<String, Told> {
         return Err(tell("no configuration is on trial"));
     };
     let configured = path(&configuration["file"]).unwrap_or_default();
-    let told = |fault: io::Error| tell(format!("{}: {fault}; nothing is confirmed", configured.display()));
-    let installed = install(&applied, &configured).map_err(told)?;
-    let command = Command::Confirm { installed: !matches!(installed, Installed::Elsewhere) };
-    if let Err(why) = call(socket, &command) {
-        undo(&installed, &configured).map_err(told)?;
+    let next = prepare(&applied, &configured)
+        .map_err(|fault| tell(format!("{}: {fault}; nothing is confirmed", configured.display())))?;
+    if let Err(why) = call(socket, &Command::Confirm { installed: true }) {
+        if let Next::Ready { new, .. } = &next {
+            let _ = fs::remove_file(new);
+        }
         return Err(tell(why));
     }
-    let (applied, configured) = (applied.display(), configured.display());
-    Ok(match installed {
-        Installed::Same => format!("{applied} is confirmed\n"),
-        Installed::Turned(_) => format!("{applied} is confirmed; {configured} leads to it now\n"),
-        Installed::Replaced(kept) => {
-            format!("{applied} is confirmed as {configured}; what was there is {}\n", kept.display())
+    let (from, to) = (applied.display(), configured.display());
+    let Next::Ready { new, kept, how } = next else { return Ok(format!("{from} is confirmed\n")) };
+    fs::rename(&new, &configured).map_err(|fault| {
+        tell(format!("{from} is confirmed, but a restart reads the old {to}: {fault}; put it there by hand"))
+    })?;
+    // So that what is in force was read from where the next start reads it.
+    call(socket, &Command::Reload).map_err(tell)?;
+    let kept = kept.display();
+    Ok(match how {
+        How::Link => format!("{from} is confirmed; {to} leads to it now, and {kept} to what it led to\n"),
+        How::Copy => format!("{from} is confirmed as {to}; what was there is {kept}\n"),
+        How::Include => {
+            format!(
+                "{from} is confirmed; {to} includes it now, so keep its folder; what was there is {kept}\n"
+            )
         }
-        Installed::Elsewhere => format!(
-            "{applied} is confirmed, and read at each reload; but a restart reads {configured}: start the server with \
-             the new file, or put it there\n"
-        ),
     })
 }
 
-fn install(applied: &Path, configured: &Path) -> io::Result<Installed> {
+fn prepare(applied: &Path, configured: &Path) -> io::Result<Next> {
     if fs::canonicalize(applied)? == fs::canonicalize(configured)? {
-        return Ok(Installed::Same);
+        return Ok(Next::Same);
     }
     let beside = |ending: &str| {
         let mut name = configured.file_name().unwrap_or_default().to_owned();
         name.push(ending);
         configured.with_file_name(name)
     };
-    if fs::symlink_metadata(configured)?.is_symlink() {
-        let before = fs::read_link(configured)?;
-        turn(applied, configured, &beside(".new"))?;
-        return Ok(Installed::Turned(before));
-    }
-    let folder = |path: &Path| {
-        fs::canonicalize(path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new(".")))
-    };
-    if folder(applied)? != folder(configured)? {
-        return Ok(Installed::Elsewhere);
-    }
-    // In one step each, so that at every moment there is a whole file under the name.
     let (kept, new) = (beside(".before"), beside(".new"));
-    fs::copy(configured, &kept)?;
-    fs::copy(applied, &new)?;
-    fs::File::open(&new)?.sync_all()?;
-    fs::rename(&new, configured)?;
-    Ok(Installed::Replaced(kept))
+    let is_link = fs::symlink_metadata(configured)?.is_symlink();
+    // Paths in a file are relative to the folder in which it is read, be it a link or not: from another folder, neither a
+    // link nor a copy would say the same.
+    let how = match (folder(applied)? == folder(configured)?, is_link) {
+        (true, true) => How::Link,
+        (true, false) => How::Copy,
+        (false, _) => How::Include,
+    };
+    clear(&kept)?;
+    clear(&new)?;
+    if is_link {
+        symlink(fs::read_link(configured)?, &kept)?;
+    } else {
+        fs::copy(configured, &kept)?;
+    }
+    match how {
+        How::Link => symlink(applied, &new)?,
+        How::Copy => {
+            fs::copy(applied, &new)?;
+            fs::File::open(&new)?.sync_all()?;
+        }
+        How::Include => {
+            // What TOML and JSON quote alike, but a control character, which no file should have in its name.
+            let path = serde_json::to_string(&applied.display().to_string())?;
+            let mut file = fs::File::create(&new)?;
+            file.set_permissions(fs::metadata(configured)?.permissions())?;
+            writeln!(
+                file,
+                "# Written by `kakehashi confirm`: the whole configuration is there.\ninclude = [{path}]"
+            )?;
+            file.sync_all()?;
+        }
+    }
+    Ok(Next::Ready { new, kept, how })
 }
 
-fn turn(target: &Path, link: &Path, new: &Path) -> io::Result<()> {
-    let _ = fs::remove_file(new);
-    symlink(target, new)?;
-    fs::rename(new, link)
+fn folder(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))
 }
 
-fn undo(installed: &Installed, configured: &Path) -> io::Result<()> {
-    match installed {
-        Installed::Turned(before) => turn(before, configured, &configured.with_extension("old")),
-        Installed::Replaced(kept) => fs::rename(kept, configured),
-        Installed::Same | Installed::Elsewhere => Ok(()),
+/// Makes room for a new file.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault),
+        _ => Ok(()),
     }
 }

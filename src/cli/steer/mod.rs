@@ -80,7 +80,8 @@ pub(super) enum Order {
     ///
     /// It is checked first, and replaces the one in force at once and whole. The one of before comes back when the time is
     /// over, on `apply --cancel`, and as soon as SERVFAIL or NXDOMAIN rise in a view by more than `[apply]` allows. Nothing
-    /// is written until `confirm`: a server that is killed before starts with the old one.
+    /// is written until `confirm`: a server that is killed before starts with the old one. So an apply is refused while the
+    /// file that a start reads, or one that it names, is not as it was loaded: change a copy.
     #[command(after_long_help = "Example:\n  \
         kakehashi apply --confirm 5m /etc/kakehashi/conf/kakehashi.new.toml\n  \
         kakehashi confirm")]
@@ -97,9 +98,10 @@ pub(super) enum Order {
     },
     /// Keep the configuration that was applied.
     ///
-    /// Where the file that the server was started with is a symbolic link, it is turned to the applied file; where the
-    /// applied file stands in the same folder, it takes that file's place, and what was there is kept as FILE.before.
-    /// Elsewhere nothing is written, and it is said what to do before the next restart.
+    /// The file that the server was started with is changed in one step, so that a restart reads what was applied: where
+    /// the applied file stands in the same folder, a copy of it takes its place, or a symbolic link is turned to it; from
+    /// elsewhere it becomes a line that includes the applied file, whose folder is to be kept then. What was there is kept
+    /// as FILE.before.
     Confirm,
     /// Show a running server live: queries, hit ratio, latency, routes, upstreams.
     Top {
