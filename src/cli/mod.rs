@@ -30,8 +30,6 @@ const FAILURE: u8 = 1;
     after_help = "Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line is wrong."
 )]
 struct Cli {
-    #[command(flatten)]
-    place: steer::Place,
     #[command(subcommand)]
     command: Command,
 }
@@ -143,9 +141,8 @@ fn rtype(text: &str) -> Result<RType, String> {
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    let Cli { place, command } = Cli::parse();
-    let done = match command {
-        Command::Steer(order) => steer::run(&place, order),
+    let done = match Cli::parse().command {
+        Command::Steer(order) => steer::run(order),
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, strict } => check::configuration(
             &config,

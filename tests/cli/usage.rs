@@ -56,6 +56,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_is_wrong() {
         (&[][..], "Usage: kakehashi <COMMAND>"),
         (&["serv"], "unrecognized subcommand 'serv'"),
         (&["serve"], "--config <FILE>"),
+        (&["check", "--config", "a.toml", "--socket", "x"], "unexpected argument '--socket'"),
         (&["check", "--config"], "a value is required"),
         (&["check", "--config", "a.toml", "--loud"], "unexpected argument '--loud'"),
         (&["check-zone", "technova..internal", "x"], "a label is empty"),

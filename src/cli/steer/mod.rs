@@ -20,7 +20,7 @@ use crate::control::Command;
 #[derive(Args)]
 pub(super) struct Place {
     /// The control socket of the server.
-    #[arg(long, value_name = "FILE", default_value = "/run/kakehashi/control.sock", global = true)]
+    #[arg(long, value_name = "FILE", default_value = "/run/kakehashi/control.sock")]
     socket: PathBuf,
 }
 
@@ -29,6 +29,8 @@ pub(super) struct Place {
 pub(super) enum Order {
     /// Say what a running server does: all good, or what is wrong.
     Status {
+        #[command(flatten)]
+        place: Place,
         /// Everything, as JSON.
         #[arg(long)]
         json: bool,
@@ -36,7 +38,10 @@ pub(super) enum Order {
     /// Have a running server read its configuration and zones again.
     ///
     /// As SIGHUP does. Whether it took effect, `status` and the log say.
-    Reload,
+    Reload {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Have a running server forget what it has cached.
     ///
     /// The next question for it goes to its source. Names are those that were asked: what is reached through a CNAME is
@@ -46,6 +51,8 @@ pub(super) enum Order {
         kakehashi flush technova.local --subtree --view 'vpc+manufacturing'\n  \
         kakehashi flush --all")]
     Flush {
+        #[command(flatten)]
+        place: Place,
         /// The name.
         #[arg(required_unless_present = "all")]
         name: Option<String>,
@@ -65,6 +72,8 @@ pub(super) enum Order {
     /// log and counted nowhere.
     #[command(after_long_help = "Example:\n  kakehashi trace 10.0.30.100 dc01.technova.local A")]
     Trace {
+        #[command(flatten)]
+        place: Place,
         /// The client's address.
         client: IpAddr,
         /// The name that it asks for.
@@ -86,6 +95,8 @@ pub(super) enum Order {
         kakehashi apply --confirm 5m /etc/kakehashi/conf/kakehashi.new.toml\n  \
         kakehashi confirm")]
     Apply {
+        #[command(flatten)]
+        place: Place,
         /// For how long it stays without confirmation: 30s, 5m.
         #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5m")]
         confirm: Duration,
@@ -102,9 +113,14 @@ pub(super) enum Order {
     /// the applied file stands in the same folder, a copy of it takes its place, or a symbolic link is turned to it; from
     /// elsewhere it becomes a line that includes the applied file, whose folder is to be kept then. What was there is kept
     /// as FILE.before.
-    Confirm,
+    Confirm {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Show a running server live: queries, hit ratio, latency, routes, upstreams.
     Top {
+        #[command(flatten)]
+        place: Place,
         /// Show it once, as plain text, and end.
         #[arg(long)]
         once: bool,
@@ -113,36 +129,53 @@ pub(super) enum Order {
     #[command(after_long_help = "Examples:\n  kakehashi log-level debug\n  \
         kakehashi log-level info,kakehashi::upstream=debug")]
     LogLevel {
+        #[command(flatten)]
+        place: Place,
         /// error, warn, info, debug, trace; or as RUST_LOG has it.
         level: String,
     },
 }
 
+impl Order {
+    fn place(&self) -> &Place {
+        match self {
+            Order::Status { place, .. }
+            | Order::Reload { place }
+            | Order::Flush { place, .. }
+            | Order::Trace { place, .. }
+            | Order::Apply { place, .. }
+            | Order::Confirm { place }
+            | Order::Top { place, .. }
+            | Order::LogLevel { place, .. } => place,
+        }
+    }
+}
+
 /// Gives an order.
-pub(super) fn run(place: &Place, order: Order) -> Done {
-    let socket = &place.socket;
+pub(super) fn run(order: Order) -> Done {
+    let socket = &order.place().socket.clone();
     let give = |command: &Command| call(socket, command).map_err(tell);
     match order {
-        Order::Status { json } => {
+        Order::Status { json, .. } => {
             let status = give(&Command::Status)?;
             say(&if json { pretty(&status) } else { status_text(&status) });
         }
-        Order::Reload => {
+        Order::Reload { .. } => {
             give(&Command::Reload)?;
             say("a reload is ordered; the log and `kakehashi status` say what came of it\n");
         }
-        Order::Flush { name, subtree, view, all: _ } => {
+        Order::Flush { name, subtree, view, .. } => {
             let gone = give(&Command::Flush { name, subtree, view })?;
             say(&format!(
                 "forgotten: {} of what sources said, {} finished answers\n",
                 gone["responses"], gone["answers"]
             ));
         }
-        Order::Trace { client, name, qtype, json } => {
+        Order::Trace { client, name, qtype, json, .. } => {
             let traced = give(&Command::Trace { client, name, qtype })?;
             say(&if json { pretty(&traced) } else { trace_text(&traced) });
         }
-        Order::Apply { confirm, file: Some(file), cancel: _ } => {
+        Order::Apply { confirm, file: Some(file), .. } => {
             let file = absolute(&file)?;
             let applied = give(&Command::Apply { file, confirm_within: confirm.as_secs() })?;
             say(&format!(
@@ -155,9 +188,11 @@ pub(super) fn run(place: &Place, order: Order) -> Done {
             give(&Command::Cancel)?;
             say("taken back: the configuration of before is in force\n");
         }
-        Order::Confirm => say(&install::confirm(socket)?),
-        Order::Top { once } => return top::run(socket, if once { top::Mode::Once } else { top::Mode::Live }),
-        Order::LogLevel { level } => {
+        Order::Confirm { .. } => say(&install::confirm(socket)?),
+        Order::Top { once, .. } => {
+            return top::run(socket, if once { top::Mode::Once } else { top::Mode::Live });
+        }
+        Order::LogLevel { level, .. } => {
             give(&Command::LogLevel { level: level.clone() })?;
             say(&format!("the log says {level} now\n"));
         }
