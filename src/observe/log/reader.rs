@@ -158,9 +158,21 @@ impl Reader {
             if self.desk.is_on {
                 self.round();
             }
-            self.desk.is_on = !sink.is_off();
-            self.desk.basin.order(Next::Turn(Box::new(sink)));
+            self.turn(sink);
         }
+    }
+
+    /// Has lines made, if that was ordered: for none, nothing was recorded before.
+    fn turn_on(&mut self) {
+        let order = self.shared.redirect.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sink) = order {
+            self.turn(sink);
+        }
+    }
+
+    fn turn(&mut self, sink: Sink) {
+        self.desk.is_on = !sink.is_off();
+        self.desk.basin.order(Next::Turn(Box::new(sink)));
     }
 
     fn take_selection(&mut self) {
@@ -184,8 +196,11 @@ impl Reader {
             let mut piece = 0;
             for nth in 0..self.inlets.len() {
                 piece += self.inlets[nth].fill();
-                // After it: what was recorded after an order to select is selected by it.
+                // After it: what was recorded after an order is under that order.
                 self.take_selection();
+                if !self.desk.is_on {
+                    self.turn_on();
+                }
                 self.inlets[nth].empty(&mut self.onlookers, &mut self.desk);
             }
             if piece == 0 {

@@ -13,7 +13,9 @@ fn glance(second: u64, answered: &[(Source, u64)]) -> Glance {
     let mut sums = Metrics::new(1).sum();
     for (source, count) in answered {
         // All within 50 to 100 µs.
-        sums.latency[*source as usize].buckets[1] = *count;
+        let histogram = &mut sums.latency[*source as usize];
+        histogram.buckets = vec![0; LATENCY.len() + 1];
+        histogram.buckets[1] = *count;
         sums.responses[0] += count;
     }
     Glance {
