@@ -18,7 +18,7 @@ use super::line::LineWriter;
 use super::overflow::Overflow;
 use super::phrases::Phrases;
 use super::record::{self, Record};
-use super::sink::{Moment, newlines};
+use super::sink::{Moment, Sink, newlines};
 
 /// How many octets of lines are gathered before the writer gets them.
 pub(super) const HEAP: usize = 64 << 10;
