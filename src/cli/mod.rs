@@ -4,6 +4,7 @@ mod beside;
 mod check;
 mod demo;
 mod explain;
+mod replay;
 mod serve;
 mod steer;
 
@@ -99,6 +100,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what a change of the configuration would change for those who asked.
+    ///
+    /// Each different question of a query log (network, name, type) is put to both configurations as `explain` does: route,
+    /// zone, upstream, policy. No packet is sent. The differences are grouped by network and route, with the queries that each
+    /// affects. Ends with 1 if there are any that no --allow covers.
+    #[command(after_long_help = "Examples:\n  \
+        kakehashi replay --log query.log --old conf/kakehashi.toml --new /etc/kakehashi.2/conf/kakehashi.toml\n  \
+        zcat query.log.*.gz | kakehashi replay --log - --old OLD --new NEW --allow '*:technova.local' --json diff.json")]
+    Replay(replay::Order),
     /// Serve the TechNova network on loopback, with stand-ins for the domain controllers and AmazonProvidedDNS.
     ///
     /// Needs no root and no other program. Prints dig lines to try, and what each will answer. Ends with ctrl-c.
@@ -156,6 +166,7 @@ pub fn run() -> ExitCode {
             qtype,
             if json { explain::Form::Json } else { explain::Form::Text },
         ),
+        Command::Replay(order) => replay::run(&order),
         Command::Demo { conf, port, once } => {
             demo::run(&conf, port, if once { demo::Mode::Once } else { demo::Mode::Serve })
         }
