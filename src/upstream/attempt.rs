@@ -113,8 +113,10 @@ async fn judge(context: Context<'_>, server: &Server, manner: Manner, hit: Hit) 
     if hit.message.rcode == rcode::BADCOOKIE {
         hit = Box::pin(show_cookie(context, server, manner, hit)).await?;
     }
-    // One that answers FORMERR with an OPT record knows EDNS, so it may be the option that it fails on.
-    if manner.cookies == Cookies::On && hit.message.edns && fails(manner, &hit.message) {
+    // One that answers FORMERR with an OPT record knows EDNS, so it may be the option that it fails on. BADVERS is about EDNS
+    // itself.
+    let may_be_the_option = hit.message.edns && hit.message.rcode == rcode::FORMERR;
+    if manner.cookies == Cookies::On && may_be_the_option && fails(manner, &hit.message) {
         bump(&server.counts.tallies.cookie_fallbacks);
         hit = Box::pin(converse(context, server, Manner { cookies: Cookies::Off, ..manner })).await?;
         if !fails_on_edns(&hit.message) {
