@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::build::build;
 use super::reload::{InForce, Kept, NOTHING_ON_TRIAL, OnTrial, read};
 use super::reloads::Awaiting;
-use super::trial::{Answered, Counts, Trial};
+use super::trial::{Answered, Counts, Lately, Trial};
 use crate::config;
 use crate::listen::clock;
 
@@ -31,13 +31,14 @@ impl InForce {
         let now = clock::now().monotonic;
         let limits = self.config.load().apply.clone();
         let on_trial = OnTrial {
-            trial: Trial::begin(limits, now + within, &self.lately, self.answered()),
+            trial: Trial { limits, ends: now + within, before: self.lately.until(&self.answered()) },
             snapshot: self.shared.snapshot().clone(),
             config: self.config.load_full(),
             inventory: self.inventory.clone(),
             file,
         };
         self.put_in_force(config, built);
+        self.begin_to_count();
         let file = on_trial.file.display().to_string();
         tracing::warn!("{file} is in force; without confirmation it is taken back in {} s", within.as_secs());
         self.show(Some(Awaiting { file: file.clone(), ends: now + within }), None);
@@ -61,7 +62,7 @@ impl InForce {
         let path = self.path.display();
         let changed = || {
             format!(
-                "{path}, or a file that it names, has changed since it was loaded, and a restart would put that in force                  unconfirmed: reload first, or undo it and change a copy"
+                "{path}, or a file that it names, has changed since it was loaded, and a restart would put that in force unconfirmed: reload first, or undo it and change a copy"
             )
         };
         same.then_some(()).ok_or_else(changed)
@@ -84,6 +85,7 @@ impl InForce {
     pub(super) fn take_back(&mut self, why: &str) -> Option<Value> {
         let OnTrial { file, snapshot, config, inventory, .. } = *self.trial.take()?;
         self.put_back(snapshot, config, inventory);
+        self.begin_to_count();
         let file = file.display().to_string();
         self.show(None, Some(format!("{file} was taken back: {why}")));
         tracing::warn!("{file} is taken back: {why}; the configuration of before is in force");
@@ -93,15 +95,22 @@ impl InForce {
     /// Ends a trial whose time is over or that does harm; and remembers what was answered for the next.
     pub(super) fn look(&mut self) {
         let now = clock::now().monotonic;
-        let Some(on_trial) = &self.trial else {
-            let (window, answered) = (self.window(), self.answered());
-            return self.lately.look(now, window, answered);
-        };
-        let why = on_trial.trial.objection(&self.answered());
+        let (window, answered) = (self.window(), self.answered());
+        let since = self.lately.until(&answered);
+        self.lately.look(now, window, answered);
+        let Some(on_trial) = &self.trial else { return };
+        let why = on_trial.trial.objection(&since);
         let over = on_trial.trial.ends <= now;
         if let Some(why) = why.or_else(|| over.then(|| "nobody confirmed it in time".to_owned())) {
             self.take_back(&why);
         }
+    }
+
+    /// What was answered by another configuration says nothing about this one.
+    fn begin_to_count(&mut self) {
+        self.lately = Lately::default();
+        let (window, answered) = (self.window(), self.answered());
+        self.lately.look(clock::now().monotonic, window, answered);
     }
 
     fn answered(&self) -> Answered {

@@ -19,8 +19,9 @@ use super::operator;
 use super::output::{log_name, log_target, selection, taps};
 use super::probing::Watching;
 use super::status::Reloads;
+use super::steer;
 use super::trial::{Lately, Trial};
-use crate::config::{self, Config, ControlSocket, Diagnostic};
+use crate::config::{self, Config, Diagnostic};
 use crate::detect;
 use crate::observe::{LogControl, Metrics, TapControl};
 use crate::pipeline::{Shared, Snapshot};
@@ -168,7 +169,7 @@ impl InForce {
             return Some(LOOK);
         }
         // Only what can be put on trial is watched: where nobody can say so, the thread sleeps.
-        (self.config.load().control.socket != ControlSocket::Off).then(|| self.window() / 10)
+        steer::place(&self.config.load().control).map(|_| self.window() / 10)
     }
 
     pub(super) fn window(&self) -> Duration {

@@ -36,20 +36,24 @@ pub(super) fn start(
     shared: &Arc<Shared>,
     reloading: Reloading,
 ) -> Result<Option<socket::Running>, Fault> {
-    let path = match &control.socket {
-        ControlSocket::Off => return Ok(None),
-        ControlSocket::At(path) => path.clone(),
-        ControlSocket::RuntimeDirectory => match std::env::var_os("RUNTIME_DIRECTORY") {
-            Some(folder) => PathBuf::from(folder).join("control.sock"),
-            None => return Ok(None),
-        },
-    };
+    let Some(path) = place(control) else { return Ok(None) };
     let group = control.group.as_deref().map(number_of).transpose();
     let steer = Arc::new(Steer { show, shared: Arc::clone(shared), reloading, tracing: Mutex::default() });
     let running = group.and_then(|group| socket::start(&path, group, steer));
     let running = running.map_err(|fault| Fault::Socket { path: path.clone(), fault })?;
     tracing::info!("taking commands on {}", path.display());
     Ok(Some(running))
+}
+
+/// Where commands are taken, if they are.
+pub(super) fn place(control: &Control) -> Option<PathBuf> {
+    match &control.socket {
+        ControlSocket::Off => None,
+        ControlSocket::At(path) => Some(path.clone()),
+        ControlSocket::RuntimeDirectory => {
+            Some(PathBuf::from(std::env::var_os("RUNTIME_DIRECTORY")?).join("control.sock"))
+        }
+    }
 }
 
 /// A group's number.

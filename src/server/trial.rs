@@ -1,8 +1,8 @@
 //! A configuration on trial: it is in force, and is taken back unless somebody confirms it in time, or as soon as a view
 //! fails more often than before.
 //!
-//! What a view was answered is counted in the metrics, so this only compares: a window of the time before with all that
-//! came since.
+//! What a view was answered is counted in the metrics, so this only compares: a window of the time before with the last
+//! window since.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Lately {
     }
 
     /// What was answered from the first look that is kept until `now`.
-    fn until(&self, now: &Answered) -> Answered {
+    pub(super) fn until(&self, now: &Answered) -> Answered {
         let first = self.0.front().map(|(_, answered)| answered);
         let before = |view: &String| first.and_then(|first| first.get(view)).copied().unwrap_or_default();
         now.iter().map(|(view, counts)| (view.clone(), counts.since(before(view)))).collect()
@@ -65,22 +65,17 @@ impl Lately {
 /// A trial.
 #[derive(Debug)]
 pub(super) struct Trial {
-    limits: Apply,
+    pub limits: Apply,
     /// Monotonic.
     pub ends: Duration,
-    before: Answered,
-    at_begin: Answered,
+    /// What was answered in the window before.
+    pub before: Answered,
 }
 
 impl Trial {
-    /// Begins with what was answered lately and until now.
-    pub(super) fn begin(limits: Apply, ends: Duration, lately: &Lately, now: Answered) -> Trial {
-        Trial { limits, ends, before: lately.until(&now), at_begin: now }
-    }
-
-    /// Why it is to be taken back before its time, if it is.
-    pub(super) fn objection(&self, now: &Answered) -> Option<String> {
-        let mut views: Vec<&String> = now.keys().collect();
+    /// Why it is to be taken back before its time, if it is, after these answers in the last window of it.
+    pub(super) fn objection(&self, since: &Answered) -> Option<String> {
+        let mut views: Vec<&String> = since.keys().collect();
         views.sort();
         // A view that is new, or has another name since, had no answers before: it is held against those of all.
         let all = self.before.values().fold(Counts::default(), |sum, one| Counts {
@@ -89,9 +84,8 @@ impl Trial {
             nxdomain: sum.nxdomain + one.nxdomain,
         });
         views.into_iter().find_map(|view| {
-            let began = self.at_begin.get(view).copied().unwrap_or_default();
             let before = self.before.get(view).copied().filter(|before| before.all > 0).unwrap_or(all);
-            let since = now[view].since(began);
+            let since = since[view];
             if since.all < self.limits.min_queries {
                 return None;
             }
@@ -126,19 +120,17 @@ mod tests {
         HashMap::from([("vpc".to_owned(), Counts { all, servfail, nxdomain })])
     }
 
-    fn trial(lately: &Lately) -> Trial {
+    fn trial(before: Answered) -> Trial {
         let limits = Apply { servfail_rise: Some(0.05), nxdomain_rise: None, ..Apply::default() };
-        Trial::begin(limits, Duration::from_secs(300), lately, answered(2_000, 40, 0))
+        Trial { limits, ends: Duration::from_secs(300), before }
     }
 
     #[test]
     fn a_view_that_fails_more_often_than_before_ends_the_trial_and_says_so() {
-        let mut lately = Lately::default();
-        lately.look(Duration::ZERO, Duration::from_secs(60), answered(1_000, 30, 0));
-        let trial = trial(&lately);
         // 1 % before; 6 % is the limit.
-        assert_eq!(trial.objection(&answered(3_000, 40 + 60, 0)), None);
-        let why = trial.objection(&answered(3_000, 40 + 61, 0));
+        let trial = trial(answered(1_000, 10, 0));
+        assert_eq!(trial.objection(&answered(1_000, 60, 0)), None);
+        let why = trial.objection(&answered(1_000, 61, 0));
         assert_eq!(
             why.as_deref(),
             Some("view vpc: SERVFAIL rose from 1.0 % of its answers to 6.1 % (61 of 1000)")
@@ -147,19 +139,17 @@ mod tests {
 
     #[test]
     fn few_answers_prove_nothing_and_what_is_off_is_not_looked_at() {
-        let trial = trial(&Lately::default());
-        assert_eq!(trial.objection(&answered(2_099, 40 + 99, 0)), None);
-        assert_eq!(trial.objection(&answered(4_000, 40, 2_000)), None);
+        let trial = trial(Answered::new());
+        assert_eq!(trial.objection(&answered(99, 99, 0)), None);
+        assert_eq!(trial.objection(&answered(2_000, 0, 2_000)), None);
     }
 
     #[test]
     fn a_view_that_is_new_is_held_against_all_that_was_answered_before() {
-        let mut lately = Lately::default();
-        lately.look(Duration::ZERO, Duration::from_secs(60), answered(1_000, 30, 0));
-        let mut trial = trial(&lately);
-        trial.before = HashMap::from([("old".to_owned(), Counts { all: 1_000, servfail: 500, nxdomain: 0 })]);
-        assert_eq!(trial.objection(&answered(3_000, 40 + 540, 0)), None);
-        assert!(trial.objection(&answered(3_000, 40 + 560, 0)).is_some());
+        let trial =
+            trial(HashMap::from([("old".to_owned(), Counts { all: 1_000, servfail: 500, nxdomain: 0 })]));
+        assert_eq!(trial.objection(&answered(1_000, 540, 0)), None);
+        assert!(trial.objection(&answered(1_000, 560, 0)).is_some());
     }
 
     #[test]
