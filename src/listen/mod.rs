@@ -35,6 +35,9 @@ use tokio::sync::watch;
 
 use seats::Seats;
 
+/// Between two beats of the workers' hearts.
+const BEAT: Duration = Duration::from_millis(400);
+
 /// Where to listen, and how much to take on.
 #[derive(Debug, Clone)]
 pub struct ListenConfig {
@@ -88,6 +91,9 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The thread that asks the workers for a sign of life could not be made.
+    #[error("cannot start the workers' heartbeat: {0}")]
+    Heart(io::Error),
 }
 
 /// A worker thread that did not end by itself.
@@ -116,13 +122,20 @@ where
     let (addresses, ends) = socket::bind(&config.dns, workers, passed)?;
     let seats = Seats::new(config.tcp_clients.min(descriptors() / 2), config.tcp_per_client);
     let (stop, stopped) = watch::channel(());
+    let pulse = heart().map_err(StartError::Heart)?;
     let mut listening = Listening { addresses, stats: Vec::new(), stop, threads: Vec::new() };
     let (ready, outcomes) = mpsc::channel();
     for (number, ends) in ends.into_iter().enumerate() {
         let stats = Arc::new(Stats::default());
         listening.stats.push(stats.clone());
-        let plan =
-            worker::Plan { ends, config: config.clone(), seats: seats.clone(), stats, stop: stopped.clone() };
+        let plan = worker::Plan {
+            ends,
+            config: config.clone(),
+            seats: seats.clone(),
+            stats,
+            stop: stopped.clone(),
+            pulse: pulse.clone(),
+        };
         let (make, ready) = (make.clone(), ready.clone());
         let started = thread::Builder::new()
             .name(format!("kkh-worker-{number}"))
@@ -140,6 +153,19 @@ where
         }
     }
     Ok(listening)
+}
+
+/// Makes every worker show that it turns, for as long as there is one. A timer of each worker's own would give a time-out
+/// to every one of its epoll_wait calls, which costs a worker that sleeps between two queries 5 % of its time.
+fn heart() -> io::Result<watch::Receiver<()>> {
+    let (beat, pulse) = watch::channel(());
+    let beats = move || {
+        while beat.send(()).is_ok() {
+            thread::sleep(BEAT);
+        }
+    };
+    thread::Builder::new().name("kkh-heart".to_owned()).spawn(beats)?;
+    Ok(pulse)
 }
 
 /// How many file descriptors the process may have.

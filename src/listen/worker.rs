@@ -6,12 +6,11 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet, spawn_local};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::accept::{Connections, Door};
 use super::lane::{self, Lane};
@@ -21,9 +20,6 @@ use super::udp::Udp;
 use super::{Admit, ListenConfig, Service, Stats, clock};
 use crate::query::{Now, Path};
 
-/// Between two beats of the heart.
-const BEAT: Duration = Duration::from_millis(400);
-
 /// What a worker is started with.
 pub(super) struct Plan {
     pub ends: Ends,
@@ -31,6 +27,7 @@ pub(super) struct Plan {
     pub seats: Arc<Seats>,
     pub stats: Arc<Stats>,
     pub stop: watch::Receiver<()>,
+    pub pulse: watch::Receiver<()>,
 }
 
 /// What the tasks of one worker share.
@@ -88,11 +85,12 @@ struct Sockets<S: Service> {
     udp: Vec<Rc<Udp<S>>>,
     doors: Vec<Rc<Door<S>>>,
     stop: watch::Receiver<()>,
+    pulse: watch::Receiver<()>,
 }
 
 impl<S: Service> Sockets<S> {
     fn open(plan: Plan, make: impl FnOnce() -> Rc<S>) -> io::Result<Sockets<S>> {
-        let Plan { ends, config, seats, stats, stop } = plan;
+        let Plan { ends, config, seats, stats, stop, pulse } = plan;
         let worker = Rc::new(Worker {
             service: make(),
             config,
@@ -113,17 +111,16 @@ impl<S: Service> Sockets<S> {
             doors: doors.collect::<io::Result<_>>()?,
             worker,
             stop,
+            pulse,
         })
     }
 
     async fn work(&mut self) {
-        let mut beat = interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 // An error means that whoever could have told us is gone.
                 _ = self.stop.changed() => break,
-                _ = beat.tick() => {
+                Ok(()) = self.pulse.changed() => {
                     self.worker.stats.heartbeat.add(1);
                     self.worker.service.batch_done();
                 }
