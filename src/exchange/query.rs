@@ -1,12 +1,17 @@
 //! A question → the bytes of a query.
 
+use smallvec::SmallVec;
+
 use super::ask::Ask;
 use super::flips::Flips;
 use crate::wire::edns::option;
+use crate::wire::name::MAX_NAME;
 use crate::wire::{HEADER, KeptCookie, RType, edns, flag};
 
 /// Octets of an OPT record without options.
 const OPT: usize = 11;
+/// What nearly every query fits into: it is kept for as long as its response is waited for, without an allocation.
+const INLINE: usize = 96;
 /// Octets of the largest COOKIE option (RFC 7873 §4).
 const COOKIE: usize = 4 + 40;
 /// The UDP payload size we announce: what crosses any path in one piece (RFC 9715).
@@ -42,7 +47,7 @@ pub enum Demand {
 /// A query without its ID, which every try draws anew.
 #[derive(Debug, Clone)]
 pub struct Query {
-    bytes: Vec<u8>,
+    bytes: SmallVec<[u8; INLINE]>,
     question_end: usize,
     pub(super) case: Case,
     cookie: Option<([u8; 8], Demand)>,
@@ -58,24 +63,27 @@ impl Query {
         if ask.authentic_wanted {
             flags |= flag::AD;
         }
-        let mut bytes = Vec::with_capacity(HEADER + ask.qname.wire().len() + 4 + OPT + COOKIE);
-        bytes.extend_from_slice(&[0; HEADER]);
+        // Laid out first, then copied in one run.
+        let mut bytes = [0; HEADER + MAX_NAME + 4 + OPT];
         bytes[2..4].copy_from_slice(&flags.to_be_bytes());
         bytes[5] = 1;
-        bytes.extend_from_slice(ask.qname.wire());
-        bytes.extend_from_slice(&ask.qtype.0.to_be_bytes());
-        bytes.extend_from_slice(&ask.qclass.to_be_bytes());
-        let question_end = bytes.len();
+        let name_end = HEADER + ask.qname.wire().len();
+        let question_end = name_end + 4;
+        bytes[HEADER..name_end].copy_from_slice(ask.qname.wire());
+        bytes[name_end..name_end + 2].copy_from_slice(&ask.qtype.0.to_be_bytes());
+        bytes[name_end + 2..question_end].copy_from_slice(&ask.qclass.to_be_bytes());
+        let mut end = question_end;
         if dialect == Dialect::Edns {
             bytes[11] = 1;
-            bytes.push(0);
-            bytes.extend_from_slice(&RType::OPT.0.to_be_bytes());
-            bytes.extend_from_slice(&PAYLOAD.to_be_bytes());
+            end += OPT;
+            // Behind its owner, the root.
+            let record = &mut bytes[question_end + 1..end];
             let flags = if ask.dnssec_ok { edns::DO } else { 0 };
-            bytes.extend_from_slice(&u32::from(flags).to_be_bytes());
-            bytes.extend_from_slice(&[0, 0]);
+            record[..2].copy_from_slice(&RType::OPT.0.to_be_bytes());
+            record[2..4].copy_from_slice(&PAYLOAD.to_be_bytes());
+            record[4..8].copy_from_slice(&u32::from(flags).to_be_bytes());
         }
-        Query { bytes, question_end, case: Case::Any, cookie: None }
+        Query { bytes: SmallVec::from_slice(&bytes[..end]), question_end, case: Case::Any, cookie: None }
     }
 
     /// The same query. In [`Case::Exact`] each time it is sent over UDP its letters are in a new random case.
@@ -91,9 +99,11 @@ impl Query {
         }
         let value = cookie.value();
         self.bytes[length..].copy_from_slice(&(4 + value.len() as u16).to_be_bytes());
-        self.bytes.extend_from_slice(&option::COOKIE.to_be_bytes());
-        self.bytes.extend_from_slice(&(value.len() as u16).to_be_bytes());
-        self.bytes.extend_from_slice(value);
+        let mut option = [0; COOKIE];
+        option[..2].copy_from_slice(&option::COOKIE.to_be_bytes());
+        option[2..4].copy_from_slice(&(value.len() as u16).to_be_bytes());
+        option[4..4 + value.len()].copy_from_slice(value);
+        self.bytes.extend_from_slice(&option[..4 + value.len()]);
         self.cookie = Some((cookie.client(), demand));
         self
     }
@@ -120,7 +130,7 @@ impl Query {
 
     /// The bytes to send with this ID.
     pub fn with_id(&self, id: u16) -> Vec<u8> {
-        let mut bytes = self.bytes.clone();
+        let mut bytes = self.bytes.to_vec();
         bytes[..2].copy_from_slice(&id.to_be_bytes());
         bytes
     }
@@ -169,7 +179,6 @@ mod tests {
     fn a_cookie_is_sent_in_the_opt_record_and_nowhere_else() {
         let cookie = Cookie { client: [1; 8], server: &[2; 32] }.keep();
         let query = Query::new(&ask(), Dialect::Edns).with_cookie(&cookie, Demand::Nothing);
-        assert_eq!(query.bytes.len(), query.bytes.capacity(), "room for it is made at once");
         let bytes = query.with_id(1);
         let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
         let sent = request.edns.unwrap().cookie().unwrap().unwrap();
