@@ -1,5 +1,6 @@
 //! Questions in flight: the first asker fetches, the others wait for what it brings. One table for all workers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
@@ -17,6 +18,8 @@ type Shard = HashTable<(ResponseKey, Waiting)>;
 /// The table.
 pub struct Flights {
     shards: [Mutex<Shard>; SHARDS],
+    /// How many flights of each shard have ended.
+    ended: [AtomicU64; SHARDS],
 }
 
 /// What an asker is to do.
@@ -40,7 +43,7 @@ pub struct Lead<'a> {
 impl Flights {
     /// An empty table.
     pub fn new() -> Flights {
-        Flights { shards: Default::default() }
+        Flights { shards: Default::default(), ended: Default::default() }
     }
 
     /// Joins the flight for a question, or begins it.
@@ -70,9 +73,14 @@ impl Flights {
         self.len() == 0
     }
 
+    /// How many flights have ended that may have been for this question. As long as that is what it was, nothing has
+    /// landed for it, and who found nothing in the cache need not look again.
+    pub fn ended(&self, key: &ResponseKey) -> u64 {
+        self.ended[nth_shard(key)].load(Ordering::Acquire)
+    }
+
     fn shard(&self, key: &ResponseKey) -> MutexGuard<'_, Shard> {
-        // The table takes the upper and lower bits, so these are of the middle.
-        lock(&self.shards[(key.hash_of() >> 32) as usize % SHARDS])
+        lock(&self.shards[nth_shard(key)])
     }
 }
 
@@ -104,6 +112,8 @@ impl Lead<'_> {
     fn leave(&mut self) -> Waiting {
         let Some(key) = self.key.take() else { return Vec::new() };
         let mut shard = self.flights.shard(&key);
+        // Before the lock is left: who leads the next flight has seen it.
+        self.flights.ended[nth_shard(&key)].fetch_add(1, Ordering::Release);
         let found = shard.find_entry(key.hash_of(), |(other, _)| *other == key);
         found.map(|entry| entry.remove().0.1).unwrap_or_default()
     }
@@ -113,6 +123,11 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         drop(self.leave());
     }
+}
+
+fn nth_shard(key: &ResponseKey) -> usize {
+    // The table takes the upper and lower bits, so these are of the middle.
+    (key.hash_of() >> 32) as usize % SHARDS
 }
 
 /// A panic elsewhere leaves the map whole: nothing between lock and unlock can stop half-way.
@@ -169,6 +184,16 @@ mod tests {
         assert_eq!(flights.len(), 1, "the second flight is still under way");
         let mut second = again.1.lock().unwrap().pop().unwrap();
         assert!(second.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+    }
+
+    #[test]
+    fn only_the_end_of_a_flight_is_a_reason_to_look_again() {
+        let flights = Flights::new();
+        let before = flights.ended(&key());
+        let Flight::Lead(lead) = flights.join(&key()) else { panic!("nobody was asking") };
+        assert_eq!(flights.ended(&key()), before);
+        lead.land(&result());
+        assert_ne!(flights.ended(&key()), before);
     }
 
     #[test]

@@ -49,9 +49,11 @@ pub(super) async fn fetch(
     }
     let key = ResponseKey::new(spec.uid, bits, name.as_ref(), question.qtype);
     if means.patience != Patience::Wait {
+        // Before the cache is looked at.
+        let ended = shared.flights.ended(&key);
         let wanted = |key| {
             let ask = ask_for(&spec.domain, name, question);
-            Box::new(Wanted { route, key, routes: found.clone(), ask })
+            Box::new(Wanted { route, key, routes: found.clone(), ask, ended })
         };
         return at_hand(worker, snapshot, route, key, means, trace, wanted);
     }

@@ -238,7 +238,10 @@ impl Worker {
         let shared = &self.shared;
         let Flight::Lead(lead) = shared.flights.join(&wanted.key) else { return Err(trip) };
         // What was not known a moment ago may have landed at another worker.
-        if trip.ticket.is_some() && shared.responses.knows(&wanted.key, now.monotonic) {
+        if trip.ticket.is_some()
+            && shared.flights.ended(&wanted.key) != wanted.ended
+            && shared.responses.knows(&wanted.key, now.monotonic)
+        {
             return Err(trip);
         }
         let mut pending = self.pending.borrow_mut();

@@ -97,6 +97,8 @@ pub(super) struct Wanted {
     pub key: ResponseKey,
     pub routes: Found,
     pub ask: Ask,
+    /// How many flights had ended when the cache was looked at.
+    pub ended: u64,
 }
 
 /// What became of one name.
