@@ -15,6 +15,9 @@ pub struct Prefixes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix(pub u128);
 
+/// `::ffff:0:0` (RFC 4291 §2.5.5.2).
+const MAPPED: u128 = 0xFFFF_0000_0000;
+
 impl Default for Prefixes {
     fn default() -> Prefixes {
         Prefixes { v4: 24, v6: 56 }
@@ -24,12 +27,16 @@ impl Default for Prefixes {
 impl Prefixes {
     /// The prefix of an address.
     pub fn of(self, address: IpAddr) -> Prefix {
-        let (octets, bits) = match address {
-            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 96 + u32::from(self.v4.min(32))),
-            IpAddr::V6(v6) => (v6, u32::from(self.v6.min(128))),
-        };
-        let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-        Prefix(u128::from(octets) & mask)
+        match address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.v4.min(32))).unwrap_or(0);
+                Prefix(MAPPED | u128::from(u32::from(v4) & mask))
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.v6.min(128))).unwrap_or(0);
+                Prefix(u128::from(v6) & mask)
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const TRIES: usize = 3;
 /// The way through the servers for one question.
 #[derive(Debug)]
 pub struct Itinerary {
-    stops: SmallVec<[Stop; 8]>,
+    stops: SmallVec<[Stop; 4]>,
     tried: usize,
     somebody_spoke: bool,
 }
@@ -21,7 +21,7 @@ pub struct Itinerary {
 #[derive(Debug)]
 struct Stop {
     place: Place,
-    tries: usize,
+    tries: u8,
     failed: bool,
 }
 

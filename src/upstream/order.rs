@@ -60,7 +60,7 @@ pub struct Candidate {
 }
 
 /// What is known of all servers of a group.
-pub type Candidates = SmallVec<[Candidate; 8]>;
+pub type Candidates = SmallVec<[Candidate; 4]>;
 
 /// A server's place in the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum Hope {
 }
 
 /// The servers in the order in which to ask them.
-pub type Order = SmallVec<[Place; 8]>;
+pub type Order = SmallVec<[Place; 4]>;
 
 /// Of so many queries one goes to a server that was not the fastest: else its time would never be measured again.
 const EXPLORE: usize = 64;
@@ -90,12 +90,14 @@ const EXPLORE: usize = 64;
 /// must not move the load, and down ones last of all, as a server that is believed dead may yet be all there is.
 pub fn order(balance: Balance, candidates: &[Candidate], turn: usize) -> Order {
     let mut order = Order::new();
-    for rank in 0..RANKS {
+    let mut next = candidates.iter().map(rank).min();
+    while let Some(rank_now) = next {
         let first = order.len();
-        let of_rank = candidates.iter().enumerate().filter(|(_, candidate)| self::rank(candidate) == rank);
-        let hope = if rank < RANKS - 2 { Hope::Fair } else { Hope::Faint };
+        let of_rank = candidates.iter().enumerate().filter(|(_, candidate)| rank(candidate) == rank_now);
+        let hope = if rank_now < RANKS - 2 { Hope::Fair } else { Hope::Faint };
         order.extend(of_rank.map(|(server, _)| Place { server, hope }));
         arrange(balance, candidates, &mut order[first..], turn);
+        next = candidates.iter().map(rank).filter(|rank| *rank > rank_now).min();
     }
     order
 }

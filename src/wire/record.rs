@@ -64,11 +64,10 @@ impl Records {
             return;
         };
         self.bytes.reserve(record.owner.wire().len() + 10 + record.rdata.len());
+        let ([t0, t1], [c0, c1]) = (record.rtype.0.to_be_bytes(), record.class.to_be_bytes());
+        let ([s0, s1, s2, s3], [l0, l1]) = (record.ttl.to_be_bytes(), length.to_be_bytes());
         self.bytes.extend_from_slice(record.owner.wire());
-        self.bytes.extend_from_slice(&record.rtype.0.to_be_bytes());
-        self.bytes.extend_from_slice(&record.class.to_be_bytes());
-        self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
-        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(&[t0, t1, c0, c1, s0, s1, s2, s3, l0, l1]);
         self.bytes.extend_from_slice(record.rdata);
         self.count = count;
     }
