@@ -265,7 +265,7 @@ mod tests {
         let mut cached = cached();
         let response = cached.outcome.as_mut().unwrap();
         let record = response.answer.clone();
-        while response.answer.byte_len() <= usize::from(u16::MAX) {
+        while u16::try_from(response.answer.byte_len()).is_ok() {
             response.answer.append(&record);
         }
         let mut is_kept = false;

@@ -49,9 +49,8 @@ impl Draft<'_> {
     /// Octets that it takes at most; none of one that cannot be written.
     pub(super) fn size(&self) -> Option<usize> {
         let own: usize = self.own.iter().map(|part| part.len()).sum();
-        let fits = self.key.len() <= MOST_KEY
-            && own <= usize::from(u16::MAX)
-            && self.tail.len() <= usize::from(u16::MAX);
+        let can_say = |length: usize| u16::try_from(length).is_ok();
+        let fits = self.key.len() <= MOST_KEY && can_say(own) && can_say(self.tail.len());
         let size = HEADER + self.key.len() + own + self.tail.len();
         fits.then(|| size.next_multiple_of(ALIGN))
     }
@@ -140,16 +139,19 @@ mod tests {
     #[test]
     fn a_tail_is_written_once_and_read_with_every_entry_that_has_it() {
         let (mut chunk, mut tails, mut begins) = (Vec::new(), Tails::default(), Vec::new());
-        let drafts: [(&[u8], &[&[u8]], &[u8]); 6] = [
-            (b"a", &[b"one"], b"the tail that many have"),
-            (b"bb", &[b"t", b"wo"], b"the tail that many have"),
-            (b"c", &[], b""),
-            (b"d", &[b""], b"another"),
-            (b"", &[b"four"], b"the tail that many have"),
-            (b"e", &[b"five"], b"another"),
+        let drafts = [
+            ["a", "one", "the tail that many have"],
+            ["bb", "two", "the tail that many have"],
+            ["c", "", ""],
+            ["d", "", "another"],
+            ["", "four", "the tail that many have"],
+            ["e", "five", "another"],
         ];
-        for (tag, (key, own, tail)) in (0..).zip(drafts) {
-            let (begin, draft) = (chunk.len(), Draft { tag, key, own, tail });
+        for (tag, texts) in (0..).zip(drafts) {
+            let [key, own, tail] = texts.map(str::as_bytes);
+            let own = own.split_at(own.len() / 2);
+            let (begin, own) = (chunk.len(), [own.0, own.1]);
+            let draft = Draft { tag, key, own: &own, tail };
             write(&mut chunk, &mut tails, &draft);
             assert!(chunk.len() - begin <= draft.size().unwrap());
             begins.push(begin);
@@ -157,10 +159,11 @@ mod tests {
         mark_used(&mut chunk, begins[1]);
         mark_used(&mut chunk, begins[1]);
         let mut at = 0;
-        for (nth, (key, own, tail)) in drafts.into_iter().enumerate() {
+        for (nth, texts) in drafts.into_iter().enumerate() {
+            let [key, own, tail] = texts.map(str::as_bytes);
             let (entry, end) = read(&chunk, at).unwrap();
             assert_eq!((at, entry.tag, entry.used), (begins[nth], nth as u32, nth == 1));
-            assert_eq!((entry.key, entry.value.own, entry.value.tail), (key, &*own.concat(), tail));
+            assert_eq!((entry.key, entry.value.own, entry.value.tail), (key, own, tail));
             at = end;
         }
         assert!(at == chunk.len() && read(&chunk, at).is_none());
