@@ -60,14 +60,29 @@ impl Cached {
 
 /// How many octets say when it was stored.
 pub(super) const STORED: usize = 8;
-/// The part of fixed length: stored (8), holds (4), RCODE (2), bits, address length, lengths of three sections (4 each).
-const HEAD: usize = 28;
+/// The part of fixed length: stored (8), holds (4), RCODE (2), bits, lengths of answer and additional section (2 each).
+const HEAD: usize = 19;
 const AUTHENTIC: u8 = 1;
 const AUTHORITATIVE: u8 = 2;
 const ROTATE: u8 = 4;
+const ERRORS: u8 = 8;
+const SERVER_V4: u8 = 16;
+const SERVER_V6: u8 = 32;
 
-/// Gives the parts that a response is kept as to `keep`.
-pub fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[u8]])) {
+/// Gives the parts that a response is kept as to `keep`, and by itself the authority section, which it may have in common
+/// with many. One whose sections are too long to be kept is left out.
+pub fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[u8]], &[u8])) {
+    let length = |section: &Records| u16::try_from(section.byte_len());
+    let (Ok(answer), Ok(additional)) = (length(&response.answer), length(&response.additional)) else {
+        return;
+    };
+    let mut errors = Vec::new();
+    for ede in &response.ede {
+        let text = &ede.text.as_bytes()[..ede.text.len().min(usize::from(u16::MAX))];
+        errors.extend_from_slice(&ede.code.to_le_bytes());
+        errors.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        errors.extend_from_slice(text);
+    }
     let mut head = [0; HEAD + 18];
     let micros = u64::try_from(cached.stored.as_micros()).unwrap_or(u64::MAX);
     head[..8].copy_from_slice(&micros.to_le_bytes());
@@ -77,36 +92,32 @@ pub fn write(cached: &Cached, response: &Response, keep: impl FnOnce(&[&[u8]])) 
         (AUTHENTIC, response.authentic),
         (AUTHORITATIVE, response.authoritative),
         (ROTATE, response.order == Order::Rotate),
+        (ERRORS, !errors.is_empty()),
     ] {
         head[14] |= if set { bit } else { 0 };
     }
-    let sections = [&response.answer, &response.authority, &response.additional];
-    for (nth, section) in sections.into_iter().enumerate() {
-        head[16 + 4 * nth..20 + 4 * nth].copy_from_slice(&(section.byte_len() as u32).to_le_bytes());
-    }
-    head[15] = match cached.server.map(|server| (server.ip(), server.port())) {
-        None => 0,
+    head[15..17].copy_from_slice(&answer.to_le_bytes());
+    head[17..HEAD].copy_from_slice(&additional.to_le_bytes());
+    let end = match cached.server.map(|server| (server.ip(), server.port())) {
+        None => HEAD,
         Some((IpAddr::V4(ip), port)) => {
+            head[14] |= SERVER_V4;
             head[HEAD..HEAD + 4].copy_from_slice(&ip.octets());
             head[HEAD + 4..HEAD + 6].copy_from_slice(&port.to_le_bytes());
-            6
+            HEAD + 6
         }
         Some((IpAddr::V6(ip), port)) => {
+            head[14] |= SERVER_V6;
             head[HEAD..HEAD + 16].copy_from_slice(&ip.octets());
             head[HEAD + 16..].copy_from_slice(&port.to_le_bytes());
-            18
+            HEAD + 18
         }
     };
-    let head = &head[..HEAD + usize::from(head[15])];
-    let [answer, authority, additional] = sections.map(Records::as_bytes);
-    let mut errors = Vec::new();
-    for ede in &response.ede {
-        let text = &ede.text.as_bytes()[..ede.text.len().min(usize::from(u16::MAX))];
-        errors.extend_from_slice(&ede.code.to_le_bytes());
-        errors.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        errors.extend_from_slice(text);
-    }
-    keep(&[head, answer, authority, additional, &errors]);
+    let errors_length = (errors.len() as u32).to_le_bytes();
+    let errors_length = if errors.is_empty() { &[][..] } else { &errors_length };
+    let own =
+        [&head[..end], response.answer.as_bytes(), response.additional.as_bytes(), errors_length, &errors];
+    keep(&own, response.authority.as_bytes());
 }
 
 /// Until when the response kept as these bytes holds.
@@ -116,30 +127,61 @@ pub fn until(bytes: &[u8]) -> Option<Duration> {
     Some(Duration::from_micros(u64::from_le_bytes(*stored)).saturating_add(holds))
 }
 
-/// What was kept as these bytes.
+/// What was kept as these bytes, the authority section behind the rest.
 pub fn read(bytes: &[u8]) -> Option<Cached> {
+    read_own(bytes).and_then(|(cached, rest)| with_authority(cached, rest))
+}
+
+/// What was kept as these bytes and this authority section.
+pub(super) fn read_parts(own: &[u8], authority: &[u8]) -> Option<Cached> {
+    read_own(own).and_then(|(cached, _)| with_authority(cached, authority))
+}
+
+/// All but the authority section, and what is behind it.
+fn read_own(bytes: &[u8]) -> Option<(Cached, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-    let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let (server, rest) = rest.split_at_checked(usize::from(head[15]))?;
-    let (answer, rest) = rest.split_at_checked(number(16) as usize)?;
-    let (authority, rest) = rest.split_at_checked(number(20) as usize)?;
-    let (additional, errors) = rest.split_at_checked(number(24) as usize)?;
+    let number = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+    let is_set = |bit: u8| head[14] & bit != 0;
+    let address = if is_set(SERVER_V4) {
+        6
+    } else if is_set(SERVER_V6) {
+        18
+    } else {
+        0
+    };
+    let (server, rest) = rest.split_at_checked(address)?;
+    let (answer, rest) = rest.split_at_checked(usize::from(number(15)))?;
+    let (additional, rest) = rest.split_at_checked(usize::from(number(17)))?;
+    let (errors, rest) = if is_set(ERRORS) {
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        rest.split_at_checked(u32::from_le_bytes(*length) as usize)?
+    } else {
+        (&[][..], rest)
+    };
     let response = Response {
-        rcode: u16::from_le_bytes([head[12], head[13]]),
-        authoritative: head[14] & AUTHORITATIVE != 0,
-        authentic: head[14] & AUTHENTIC != 0,
+        rcode: number(12),
+        authoritative: is_set(AUTHORITATIVE),
+        authentic: is_set(AUTHENTIC),
         answer: Records::from_bytes(answer)?,
-        authority: Records::from_bytes(authority)?,
+        authority: Records::new(),
         additional: Records::from_bytes(additional)?,
         ede: read_errors(errors)?,
-        order: if head[14] & ROTATE == 0 { Order::Fixed } else { Order::Rotate },
+        order: if is_set(ROTATE) { Order::Rotate } else { Order::Fixed },
     };
-    Some(Cached {
+    let cached = Cached {
         outcome: Ok(response),
         server: read_server(server),
         stored: Duration::from_micros(u64::from_le_bytes(*head.first_chunk()?)),
-        holds: Duration::from_millis(u64::from(number(8))),
-    })
+        holds: Duration::from_millis(u64::from(u32::from_le_bytes(*head.get(8..)?.first_chunk()?))),
+    };
+    Some((cached, rest))
+}
+
+fn with_authority(mut cached: Cached, authority: &[u8]) -> Option<Cached> {
+    if let Ok(response) = &mut cached.outcome {
+        response.authority = Records::from_bytes(authority)?;
+    }
+    Some(cached)
 }
 
 /// The address written as these bytes; of a length that none is written in, nothing.
@@ -182,6 +224,7 @@ mod tests {
         response.answer.push(record);
         response.answer.push(record);
         response.additional.push(RecordRef { ttl: 7, ..record });
+        response.authority.push(RecordRef { ttl: 8, ..record });
         response.ede = vec![Ede::new(18, "no".to_owned()), Ede::new(22, String::new())];
         Cached {
             outcome: Ok(response),
@@ -191,10 +234,18 @@ mod tests {
         }
     }
 
+    fn parts(cached: &Cached) -> (Vec<u8>, Vec<u8>) {
+        let mut kept = None;
+        write(cached, cached.outcome.as_ref().unwrap(), |own, authority| {
+            kept = Some((own.concat(), authority.to_vec()));
+        });
+        kept.unwrap()
+    }
+
     fn kept(cached: &Cached) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write(cached, cached.outcome.as_ref().unwrap(), |parts| bytes = parts.concat());
-        bytes
+        let (own, authority) = parts(cached);
+        assert_eq!(read_parts(&own, &authority).as_ref(), Some(cached));
+        [own, authority].concat()
     }
 
     #[test]
@@ -204,14 +255,30 @@ mod tests {
             assert_eq!(read(&kept(&cached)), Some(cached.clone()));
             assert_eq!(until(&kept(&cached)), Some(cached.stored + cached.holds));
         }
+        let mut plain = cached();
+        plain.outcome.as_mut().unwrap().ede.clear();
+        assert_eq!(read(&kept(&plain)), Some(plain));
+    }
+
+    #[test]
+    fn a_section_that_is_too_long_is_not_kept() {
+        let mut cached = cached();
+        let response = cached.outcome.as_mut().unwrap();
+        let record = response.answer.clone();
+        while u16::try_from(response.answer.byte_len()).is_ok() {
+            response.answer.append(&record);
+        }
+        let mut is_kept = false;
+        write(&cached, cached.outcome.as_ref().unwrap(), |_, _| is_kept = true);
+        assert!(!is_kept);
     }
 
     #[test]
     fn what_was_cut_off_is_not_read() {
         let bytes = kept(&cached());
         assert!(
-            (0..bytes.len()).filter(|length| read(&bytes[..*length]).is_some()).count() <= 2,
-            "whole errors may lack"
+            (0..bytes.len()).filter(|length| read(&bytes[..*length]).is_some()).count() <= 1,
+            "whole records of the last section may lack"
         );
     }
 }

@@ -150,16 +150,16 @@ impl ResponseCache {
 
     /// What is known and still holds.
     pub fn get(&self, key: &ResponseKey, now: Duration) -> Option<Cached> {
-        let fresh = |bytes: &[u8]| {
-            let is_fresh = cached::until(bytes).is_some_and(|until| now < until);
-            if is_fresh { cached::read(bytes) } else { None }
+        let fresh = |own: &[u8], authority: &[u8]| {
+            let is_fresh = cached::until(own).is_some_and(|until| now < until);
+            if is_fresh { cached::read_parts(own, authority) } else { None }
         };
         self.answers.get(key.hash, &key.bytes, fresh).flatten().or_else(|| self.failure(key, now))
     }
 
     /// Whether something is known that still holds.
     pub fn knows(&self, key: &ResponseKey, now: Duration) -> bool {
-        let is_fresh = |bytes: &[u8]| cached::until(bytes).is_some_and(|until| now < until);
+        let is_fresh = |own: &[u8], _: &[u8]| cached::until(own).is_some_and(|until| now < until);
         self.answers.get(key.hash, &key.bytes, is_fresh).unwrap_or(false) || self.failure(key, now).is_some()
     }
 
@@ -180,12 +180,12 @@ impl ResponseCache {
 
     /// Whether there is anything that may stand in.
     pub fn can_stand_in(&self, key: &ResponseKey, now: Duration, longest: Duration) -> bool {
-        let may = |bytes: &[u8]| cached::until(bytes).is_some_and(|until| now < until + longest);
+        let may = |own: &[u8], _: &[u8]| cached::until(own).is_some_and(|until| now < until + longest);
         !longest.is_zero() && self.answers.get(key.hash, &key.bytes, may).unwrap_or(false)
     }
 
     fn last(&self, key: &ResponseKey) -> Option<Cached> {
-        self.answers.get(key.hash, &key.bytes, cached::read).flatten()
+        self.answers.get(key.hash, &key.bytes, cached::read_parts).flatten()
     }
 
     /// Keeps what a source said.
@@ -195,7 +195,9 @@ impl ResponseCache {
         }
         match &cached.outcome {
             Ok(response) if !cached.is_failure() => {
-                cached::write(cached, response, |value| self.answers.put(key.hash, &key.bytes, value));
+                cached::write(cached, response, |own, authority| {
+                    self.answers.put(key.hash, &key.bytes, own, authority);
+                });
             }
             _ => self.remember(key, cached),
         }
@@ -222,8 +224,8 @@ impl ResponseCache {
         failures.len() as u64 + self.answers.forget(covered)
     }
 
-    /// Shows every answer to `see`, as key and value are written out.
-    pub(super) fn for_each(&self, see: impl FnMut(&[u8], &[u8])) {
+    /// Shows every answer to `see`, as key, value and the value's authority section are written out.
+    pub(super) fn for_each(&self, see: impl FnMut(&[u8], &[u8], &[u8])) {
         self.answers.for_each(see);
     }
 

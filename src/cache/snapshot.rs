@@ -11,7 +11,7 @@ use super::response::{ResponseCache, ResponseKey};
 use crate::query::Now;
 
 /// What the file begins with: name and version of its form.
-const MAGIC: &[u8; 16] = b"kakehashi-cache1";
+const MAGIC: &[u8; 16] = b"kakehashi-cache2";
 /// The longest key: route, bits, type and name.
 const MOST_KEY: usize = 16 + 1 + 2 + 255;
 /// The longest value. None is kept that is longer than a chunk of the store.
@@ -42,13 +42,13 @@ pub fn write(cache: &ResponseCache, now: Now, limit: u64, to: &mut impl Write) -
     file.write_all(MAGIC)?;
     file.write_all(&now.unix_micros.to_le_bytes())?;
     let (mut left, mut count, mut outcome) = (limit, 0, Ok(()));
-    cache.for_each(|key, value| {
-        let size = 6 + key.len() + value.len();
-        let is_fresh = cached::until(value).is_some_and(|until| now.monotonic < until);
+    cache.for_each(|key, own, authority| {
+        let size = 6 + key.len() + own.len() + authority.len();
+        let is_fresh = cached::until(own).is_some_and(|until| now.monotonic < until);
         if outcome.is_ok() && is_fresh && size as u64 <= left {
             left -= size as u64;
             count += 1;
-            outcome = write_entry(&mut file, key, value, now);
+            outcome = write_entry(&mut file, key, own, authority, now);
         }
     });
     outcome?;
@@ -58,16 +58,17 @@ pub fn write(cache: &ResponseCache, now: Now, limit: u64, to: &mut impl Write) -
     Ok(count)
 }
 
-fn write_entry(file: &mut impl Write, key: &[u8], value: &[u8], now: Now) -> io::Result<()> {
+fn write_entry(file: &mut impl Write, key: &[u8], own: &[u8], authority: &[u8], now: Now) -> io::Result<()> {
     file.write_all(&(key.len() as u16).to_le_bytes())?;
-    file.write_all(&(value.len() as u32).to_le_bytes())?;
+    file.write_all(&((own.len() + authority.len()) as u32).to_le_bytes())?;
     file.write_all(key)?;
     // Another process has another clock: what is written is the age.
-    let (stored, rest) = value.split_at(cached::STORED);
+    let (stored, rest) = own.split_at(cached::STORED);
     let stored = stored.first_chunk().map_or(0, |stored| u64::from_le_bytes(*stored));
     let age = (now.monotonic.as_micros() as u64).saturating_sub(stored);
     file.write_all(&age.to_le_bytes())?;
-    file.write_all(rest)
+    file.write_all(rest)?;
+    file.write_all(authority)
 }
 
 /// Reads a file into the cache; says how many of its entries still hold. Nothing of a damaged file is kept.

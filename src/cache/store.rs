@@ -1,7 +1,7 @@
 //! Keys and values in as little memory as they can have: a log of entries in chunks, and an index of eight octets each.
 //!
 //! A map of boxed entries costs more for itself than for what it keeps: moka 350 to 400 octets an entry, measured, beside
-//! the hundred that a name and its address take. Here an entry is its bytes and a header. When the log is full its oldest
+//! the hundred that a name and its address take. Here an entry is its bytes and a header ([`chunk`]). When the log is full its oldest
 //! chunk is given up; what was used since it was written moves to the end (CLOCK), so a flood of names that nobody asks
 //! twice passes through and what is asked again stays.
 
@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
+use self::chunk::{ALIGN, Draft, Entry, Tails, Value, read};
+
 /// Locked briefly; only what is not in a worker's own answers comes here.
 const SHARDS: usize = 16;
 /// The largest chunk. No entry is larger than half of one.
@@ -19,12 +21,8 @@ const CHUNK: usize = 1 << 17;
 const SMALL_CHUNK: usize = 1 << 12;
 /// Chunks that a shard has at least when it is full: what is given up at once is a small part.
 const CHUNKS: usize = 8;
-/// Entries begin at multiples of this.
-const ALIGN: usize = 8;
 /// Bits of a place that count within a chunk.
 const OFFSET_BITS: u32 = (CHUNK / ALIGN).trailing_zeros();
-/// Value length, tag, key length, marks.
-const HEADER: usize = 12;
 
 /// A log and its index, in shards.
 pub(super) struct Store {
@@ -36,6 +34,8 @@ struct Shard {
     index: HashTable<Slot>,
     /// The oldest first.
     chunks: VecDeque<Vec<u8>>,
+    /// Those of the last chunk.
+    tails: Tails,
     /// The number of the oldest, modulo the bits that a place has for it.
     first: u32,
     chunk_size: usize,
@@ -49,12 +49,11 @@ struct Slot {
     place: u32,
 }
 
-/// One entry, borrowed.
-struct Entry<'a> {
-    tag: u32,
-    used: bool,
-    key: &'a [u8],
-    value: &'a [u8],
+/// What is kept of the oldest chunk, as it will begin the new one.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    tails: Tails,
 }
 
 impl Store {
@@ -63,23 +62,25 @@ impl Store {
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX) / SHARDS;
         let chunk_size = (capacity / CHUNKS).clamp(SMALL_CHUNK, CHUNK).next_power_of_two().min(CHUNK);
         let shard = || {
-            let (index, chunks) = (HashTable::new(), VecDeque::new());
-            Mutex::new(Shard { index, chunks, first: 0, chunk_size, capacity })
+            let (index, chunks, tails) = (HashTable::new(), VecDeque::new(), Tails::default());
+            Mutex::new(Shard { index, chunks, tails, first: 0, chunk_size, capacity })
         };
         Store { shards: (0..SHARDS).map(|_| shard()).collect(), evictions: AtomicU64::new(0) }
     }
 
-    /// What `read` makes of the value kept under this key.
-    pub(super) fn get<T>(&self, hash: u64, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    /// What `read` makes of the value kept under this key: its own part, and its tail.
+    pub(super) fn get<T>(&self, hash: u64, key: &[u8], read: impl FnOnce(&[u8], &[u8]) -> T) -> Option<T> {
         let mut shard = self.shard(hash);
         let place = shard.find(tag(hash), key)?;
         shard.mark_used(place);
-        Some(read(shard.entry(place)?.value))
+        let Value { own, tail } = shard.entry(place)?.value;
+        Some(read(own, tail))
     }
 
-    /// Keeps a value in place of the one that was. One too large for half a chunk is not kept.
-    pub(super) fn put(&self, hash: u64, key: &[u8], value: &[&[u8]]) {
-        let evicted = self.shard(hash).put(tag(hash), key, value);
+    /// Keeps a value in place of the one that was. A tail that others have, too, takes little room. A value too large for
+    /// half a chunk is not kept.
+    pub(super) fn put(&self, hash: u64, key: &[u8], own: &[&[u8]], tail: &[u8]) {
+        let evicted = self.shard(hash).put(&Draft { tag: tag(hash), key, own, tail });
         if evicted > 0 {
             self.evictions.fetch_add(evicted, Ordering::Relaxed);
         }
@@ -96,13 +97,13 @@ impl Store {
         (entries, bytes, self.evictions.load(Ordering::Relaxed))
     }
 
-    /// Shows every entry to `see`, a shard at a time.
-    pub(super) fn for_each(&self, mut see: impl FnMut(&[u8], &[u8])) {
+    /// Shows every key, its value's own part and its tail to `see`, a shard at a time.
+    pub(super) fn for_each(&self, mut see: impl FnMut(&[u8], &[u8], &[u8])) {
         for shard in &self.shards {
             let shard = lock(shard);
             for slot in &shard.index {
                 if let Some(entry) = shard.entry(slot.place) {
-                    see(entry.key, entry.value);
+                    see(entry.key, entry.value.own, entry.value.tail);
                 }
             }
         }
@@ -157,25 +158,13 @@ impl Shard {
     }
 
     /// Says how many entries had to go.
-    fn put(&mut self, tag: u32, key: &[u8], value: &[&[u8]]) -> u64 {
-        let value_length: usize = value.iter().map(|part| part.len()).sum();
-        let (Ok(key_length), size) = (u16::try_from(key.len()), HEADER + key.len() + value_length) else {
-            return 0;
-        };
-        if size > self.chunk_size / 2 {
-            return 0;
-        }
+    fn put(&mut self, draft: &Draft<'_>) -> u64 {
+        let Some(size) = draft.size().filter(|size| *size <= self.chunk_size / 2) else { return 0 };
         let evicted = self.make_room(size);
         let place = self.end();
         let Some(chunk) = self.chunks.back_mut() else { return evicted };
-        chunk.extend_from_slice(&(value_length as u32).to_le_bytes());
-        chunk.extend_from_slice(&tag.to_le_bytes());
-        chunk.extend_from_slice(&key_length.to_le_bytes());
-        chunk.extend_from_slice(&[0; 2]);
-        chunk.extend_from_slice(key);
-        value.iter().for_each(|part| chunk.extend_from_slice(part));
-        chunk.resize(chunk.len().next_multiple_of(ALIGN), 0);
-        self.point(tag, key, place);
+        chunk::write(chunk, &mut self.tails, draft);
+        self.point(draft.tag, draft.key, place);
         evicted
     }
 
@@ -191,13 +180,13 @@ impl Shard {
 
     /// Sees to it that the last chunk has room for an entry.
     fn make_room(&mut self, size: usize) -> u64 {
-        let fits = |chunk: &Vec<u8>| chunk.len() + size.next_multiple_of(ALIGN) <= chunk.capacity();
+        let fits = |chunk: &Vec<u8>| chunk.len() + size <= self.chunk_size;
         if self.chunks.back().is_some_and(fits) {
             return 0;
         }
         let mut evicted = 0;
         let mut fresh = Vec::new();
-        let mut kept = Vec::new();
+        let mut kept = Kept::default();
         while !self.chunks.is_empty() && self.bytes() + self.chunk_size > self.capacity {
             let (old, gone) = self.give_up_oldest(&mut kept);
             evicted += gone;
@@ -207,12 +196,12 @@ impl Shard {
         // Its pages come from the system one by one as they are written, so an empty cache takes next to nothing.
         fresh.reserve_exact(self.chunk_size);
         self.chunks.push_back(fresh);
-        self.take_back(&kept);
+        self.take_back(kept);
         evicted
     }
 
     /// Takes the oldest chunk out. What was used is left in `kept`, up to half a chunk: there must be room for the new.
-    fn give_up_oldest(&mut self, kept: &mut Vec<u8>) -> (Vec<u8>, u64) {
+    fn give_up_oldest(&mut self, kept: &mut Kept) -> (Vec<u8>, u64) {
         let Some(chunk) = self.chunks.pop_front() else { return (Vec::new(), 0) };
         let number = self.first;
         self.first = number.wrapping_add(1) & (u32::MAX >> OFFSET_BITS);
@@ -222,8 +211,11 @@ impl Shard {
             let hash = Slot { tag: entry.tag, place }.hash();
             if let Ok(slot) = self.index.find_entry(hash, |slot| slot.place == place) {
                 slot.remove();
-                if entry.used && kept.len() + end - at <= self.chunk_size / 2 {
-                    kept.extend_from_slice(&chunk[at..end]);
+                let Entry { tag, key, value: Value { own, tail }, used } = entry;
+                let (own, room) = ([own], self.chunk_size / 2 - kept.bytes.len());
+                let draft = Draft { tag, key, own: &own, tail };
+                if used && draft.size().is_some_and(|size| size <= room) {
+                    chunk::write(&mut kept.bytes, &mut kept.tails, &draft);
                 } else {
                     evicted += 1;
                 }
@@ -257,19 +249,17 @@ impl Shard {
         Some(gone)
     }
 
-    /// Writes at the end what is kept of the oldest chunk. It has to be used again to be kept once more.
-    fn take_back(&mut self, kept: &[u8]) {
-        let mut at = 0;
-        while let Some((entry, end)) = read(kept, at) {
-            let place = self.end();
-            let Some(chunk) = self.chunks.back_mut() else { return };
-            let mark = chunk.len() + MARK;
-            chunk.extend_from_slice(&kept[at..end]);
-            chunk[mark] = 0;
-            let slot = Slot { tag: entry.tag, place };
+    /// Begins the new chunk with what is kept of the oldest. It has to be used again to be kept once more.
+    fn take_back(&mut self, kept: Kept) {
+        let (mut at, number) = (0, self.end());
+        while let Some((entry, end)) = read(&kept.bytes, at) {
+            let slot = Slot { tag: entry.tag, place: number | (at / ALIGN) as u32 };
             self.index.insert_unique(slot.hash(), slot, |slot| slot.hash());
             at = end;
         }
+        let Some(chunk) = self.chunks.back_mut() else { return };
+        chunk.extend_from_slice(&kept.bytes);
+        self.tails = kept.tails;
     }
 
     /// The place behind the last entry.
@@ -285,9 +275,8 @@ impl Shard {
 
     fn mark_used(&mut self, place: u32) {
         let (nth, at) = self.position(place);
-        // Written only once: the line stays clean for whoever reads it next.
-        if let Some(mark @ 0) = self.chunks.get_mut(nth).and_then(|chunk| chunk.get_mut(at + MARK)) {
-            *mark = 1;
+        if let Some(chunk) = self.chunks.get_mut(nth) {
+            chunk::mark_used(chunk, at);
         }
     }
 
@@ -303,18 +292,6 @@ impl Shard {
     }
 }
 
-/// Where in a header the mark of use stands.
-const MARK: usize = 10;
-
-/// The entry at this position of a chunk, and where the next one begins.
-fn read(chunk: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
-    let (header, rest) = chunk.get(at..)?.split_first_chunk::<HEADER>()?;
-    let [v0, v1, v2, v3, t0, t1, t2, t3, k0, k1, used, _] = *header;
-    let (key, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([k0, k1])))?;
-    let value = rest.get(..u32::from_le_bytes([v0, v1, v2, v3]) as usize)?;
-    let end = (at + HEADER + key.len() + value.len()).next_multiple_of(ALIGN);
-    Some((Entry { tag: u32::from_le_bytes([t0, t1, t2, t3]), used: used != 0, key, value }, end))
-}
-
+mod chunk;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,9 @@
 //! walked through here.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
@@ -42,6 +43,8 @@ pub(super) struct Worker<S: Service> {
     /// Where a stream's reply is written before its length is known.
     pub scratch: Cell<Vec<u8>>,
     in_flight: Cell<usize>,
+    /// What runs now is kept running, and its keeper counts its panics.
+    is_kept: Cell<bool>,
     /// Something ended: a resolution or a connection.
     settled: Notify,
 }
@@ -100,6 +103,7 @@ impl<S: Service> Sockets<S> {
             lane: Lane::new(),
             scratch: Cell::default(),
             in_flight: Cell::new(0),
+            is_kept: Cell::new(false),
             settled: Notify::new(),
         });
         let waiting = worker.clone();
@@ -190,11 +194,11 @@ impl<S: Service> Worker<S> {
         let keeper = spawn_local(async move {
             // A set ends its task when it is dropped, so ending this task ends the other.
             let mut running = JoinSet::new();
-            running.spawn_local(make());
+            running.spawn_local(kept(worker.clone(), make()));
             while let Some(Err(error)) = running.join_next().await {
                 if error.is_panic() {
                     worker.stats.panics.add(1);
-                    running.spawn_local(make());
+                    running.spawn_local(kept(worker.clone(), make()));
                 }
             }
         });
@@ -215,9 +219,27 @@ impl<S: Service> Worker<S> {
     }
 }
 
+/// Runs a task whose panics its keeper counts: what they end in flight does not count them again.
+async fn kept<S: Service>(worker: Rc<Worker<S>>, task: impl Future<Output = ()>) {
+    struct Ending<'a>(&'a Cell<bool>);
+    impl Drop for Ending<'_> {
+        fn drop(&mut self) {
+            self.0.set(false);
+        }
+    }
+    let mut task = pin!(task);
+    poll_fn(|context| {
+        worker.is_kept.set(true);
+        let _ending = Ending(&worker.is_kept);
+        task.as_mut().poll(context)
+    })
+    .await;
+}
+
 impl<S: Service> Drop for Flight<S> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        // One whose own task panics: nobody else would tell.
+        if std::thread::panicking() && !self.0.is_kept.get() {
             self.0.stats.panics.add(1);
         }
         self.0.set_in_flight(self.0.in_flight.get() - 1);

@@ -11,7 +11,7 @@ use super::rate::Claim;
 use super::server::Manner;
 use super::status::bump;
 use super::{Group, Server};
-use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Query, Reply, Try};
+use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Mismatch, Query, Reply, Try};
 use crate::health::{Reason, Signal};
 use crate::query::{Failure, Now};
 use crate::wire::message::Message;
@@ -256,6 +256,17 @@ async fn over_tcp(context: Context<'_>, server: &Server, manner: Manner) -> Resu
         Ok(_) => {
             bump(&server.counts.tallies.garbage);
             Err(Miss { failure: Failure::UpstreamFailed, spoken: None })
+        }
+        // Nobody forges here: its cookies are garbled.
+        Err(ExchangeError::Garbage(Mismatch::Cookie)) => {
+            bump(&server.counts.tallies.cookie_fallbacks);
+            let hit = Box::pin(over_tcp(context, server, Manner { cookies: Cookies::Off, ..manner })).await?;
+            tracing::warn!(
+                server = %server.address(),
+                "the server returns DNS cookies that are not ours; it is asked without for a while"
+            );
+            server.jar.failed(context.clock.now());
+            Ok(hit)
         }
         Err(error) => Err(miss(server, error)),
     }

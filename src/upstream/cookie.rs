@@ -3,10 +3,12 @@
 //! What one server gave us is remembered with the server: one cookie, so the memory is as large as the configuration.
 //!
 //! - A response with another client's cookie is ignored, as one with another ID is.
-//! - A response without any, from a server that returns them, is not believed (RFC 7873 §5.3), nor is it waited past:
+//! - A response without ours, from a server that returns it, is not believed (RFC 7873 §5.3), nor is it waited past:
 //!   the question goes over TCP at once, where nobody forges. If that succeeds the server is believed without cookies
 //!   for a while, as cookies were switched off there or not all machines behind the address have them. Whoever forged
 //!   the first had to guess ID, port and case, and has to guess them once more to gain by it.
+//! - A server that returns another's over TCP too garbles them (a cache that keeps OPT records does), and so it may be
+//!   with one that is believed without and says nothing that can be believed. Such a server is asked without for a while.
 //! - A server that has never answered a query with a cookie and is silent, or says FORMERR, is asked without: what
 //!   stands in front of it may drop what it does not know.
 
@@ -94,7 +96,8 @@ impl Jar {
 
     /// Takes in that there was no answer in time to what may have carried one.
     pub(super) fn silent(&self, now: Now) {
-        if !self.tolerated.load(Relaxed) {
+        // Of one that is believed without cookies nothing is given up by sending none.
+        if !self.tolerated.load(Relaxed) || self.omits.is_fresh(now) {
             self.fails.note(now);
         }
     }
@@ -104,8 +107,12 @@ impl Jar {
         self.fails.note(now);
     }
 
-    /// Takes in that a cookie was missing, and what came over TCP instead.
+    /// Takes in that a cookie of ours was missing, and what came over TCP instead.
     pub(super) fn omitted(&self, over_tcp: Option<&KeptCookie>, now: Now) {
+        if !self.is_taken(now) {
+            // It was found out there that they are garbled.
+            return;
+        }
         self.omits.note(now);
         if over_tcp.is_none() {
             *self.lock() = None;
@@ -193,5 +200,18 @@ mod tests {
         assert!(jar.is_taken(at(3)), "the answer was only late");
         jar.silent(at(3));
         assert!(jar.is_taken(at(3)));
+    }
+
+    #[test]
+    fn silence_is_laid_on_the_cookie_where_none_is_demanded_any_more() {
+        let jar = Jar::new();
+        let (first, _) = sent(&jar, None, 1);
+        let given = Cookie { client: first.client(), server: b"sixteen octets !" }.keep();
+        jar.answered(Some(&given));
+        jar.omitted(Some(&given), at(1));
+        assert_eq!(sent(&jar, None, 1), (given, Demand::Nothing));
+        jar.silent(at(1));
+        assert!(!jar.is_taken(at(1)));
+        assert_eq!(sent(&jar, None, 2), (given, Demand::Cookie), "it is tried again later");
     }
 }

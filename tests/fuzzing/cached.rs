@@ -9,7 +9,7 @@ pub fn run(input: &[u8]) {
     let Ok(response) = &cached.outcome else { panic!("a failure is not kept as bytes") };
     assert!(response.byte_len() <= input.len());
     let mut bytes = Vec::new();
-    write(&cached, response, |parts| parts.iter().for_each(|part| bytes.extend_from_slice(part)));
+    write(&cached, response, |own, authority| bytes = [&own.concat(), authority].concat());
     assert_eq!(until(&bytes), ends);
     assert_eq!(read(&bytes).as_ref(), Some(&cached));
     touch(cached);

@@ -135,16 +135,36 @@ fn a_panic_costs_its_batch_and_not_the_socket() {
 fn a_panic_gives_back_the_seat_of_who_waited_in_the_lane() {
     let server = Server::start(&ListenConfig { max_in_flight: 1, ..loopback() });
     let client = server.udp();
-    for how in [ask::LANE_PANIC, ask::LANDING_PANIC] {
-        let before = server.sum(|stats| stats.panics.get());
+    for (panics, how) in [(1, ask::LANE_PANIC), (2, ask::LANDING_PANIC), (3, ask::LANE_PANIC)] {
         client.send(&query(1, how)).unwrap();
-        server.until("the panic is counted", |server| server.sum(|stats| stats.panics.get()) > before);
+        server.until("the panic is counted", |server| server.sum(|stats| stats.panics.get()) >= panics);
         server.until("the seat is free", |server| server.sum(|stats| stats.in_flight.get()) == 0);
         // There is one seat: while it is taken all others are refused.
         client.send(&query(7, ask::LANE)).unwrap();
         assert_eq!(receive(&client), (7, 0));
         server.until("this one too", |server| server.sum(|stats| stats.in_flight.get()) == 0);
+        assert_eq!(server.sum(|stats| stats.panics.get()), panics, "each is counted once");
     }
+    server.stop();
+}
+
+#[test]
+fn a_panic_is_counted_once_whatever_else_it_ends() {
+    let server = Server::start(&loopback());
+    let client = server.udp();
+    // They land together, so replies are on their way while one panics.
+    for _ in 0..20 {
+        for id in 1..=8 {
+            client.send(&query(id, ask::LANE)).unwrap();
+        }
+        client.send(&query(9, ask::LANDING_PANIC)).unwrap();
+    }
+    client.send(&query(10, ask::LATE_PANIC)).unwrap();
+    server.until("all are over", |server| {
+        server.sum(|stats| stats.datagrams_in.get()) == 181 && server.sum(|stats| stats.in_flight.get()) == 0
+    });
+    server.until("all are counted", |server| server.sum(|stats| stats.panics.get()) >= 21);
+    assert_eq!(server.sum(|stats| stats.panics.get()), 21);
     server.stop();
 }
 

@@ -1,4 +1,4 @@
-//! All cases by family, and those that wait for a mechanism.
+//! All cases by family.
 
 use crate::{cache, flood, http, life, odd, protocol, tcp, upstream};
 
@@ -8,30 +8,17 @@ pub struct Case {
     pub name: &'static str,
     /// Panics where it is not survived.
     pub run: fn(),
-    /// Whether it is to pass today.
-    pub stand: Stand,
 }
 
-/// Whether a case is to pass today.
-pub enum Stand {
-    /// It is.
-    Held,
-    /// It waits for what is named here.
-    Pending(&'static str),
-}
-
-/// The cases of a family: each `function`, or `function, pending "reason"`.
+/// The cases of a family.
 macro_rules! family {
-    ($family:ident: $($case:ident $(pending $reason:literal)?;)*) => {
+    ($family:ident: $($case:ident;)*) => {
         /// The cases of the family.
         pub const ALL: &[crate::cases::Case] = &[$(crate::cases::Case {
             name: concat!(stringify!($family), "::", stringify!($case)),
             run: $case,
-            stand: crate::cases::family!(@stand $($reason)?),
         }),*];
     };
-    (@stand) => { crate::cases::Stand::Held };
-    (@stand $reason:literal) => { crate::cases::Stand::Pending($reason) };
 }
 pub(crate) use family;
 

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 
-use cases::{Case, Stand};
+use cases::Case;
 
 /// Longer than anything here takes; a test that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,19 +55,15 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// A case as a trial of the runner; one that waits for a mechanism is ignored, unless it is asked for (`--ignored`).
+/// A case as a trial of the runner; of a debug build it is ignored, unless it is asked for (`--ignored`).
 fn trial(case: &'static Case) -> Trial {
     let run = || {
         (case.run)();
         Ok(())
     };
-    let not_now = match case.stand {
-        Stand::Pending(reason) => Some(reason),
-        Stand::Held if cfg!(debug_assertions) && std::env::var_os("KAKEHASHI").is_none() => {
-            Some("a debug build")
-        }
-        Stand::Held => None,
-    };
-    not_now.inspect(|reason| eprintln!("NOT RUN: {}: {reason}", case.name));
-    Trial::test(case.name, run).with_ignored_flag(not_now.is_some())
+    let is_unmeasurable = cfg!(debug_assertions) && std::env::var_os("KAKEHASHI").is_none();
+    if is_unmeasurable {
+        eprintln!("NOT RUN: {}: a debug build", case.name);
+    }
+    Trial::test(case.name, run).with_ignored_flag(is_unmeasurable)
 }

@@ -139,13 +139,55 @@ fn anothers_cookie_and_a_malformed_one_are_waited_past() {
             if asked.nth < 2 { vec![forged, good] } else { vec![good] }
         });
         let group = group(&[server.address]);
-        for _ in 0..2 {
-            let answered = ask(&group).unwrap();
-            assert_eq!((who(&answered.response), answered.tcp), (1, false));
-        }
-        assert_eq!(server.count(), 2);
-        assert_eq!(group.status(at(1)).servers[0].counts.tally.ignored_datagrams, 2);
+        let first = ask(&group).unwrap();
+        assert_eq!((who(&first.response), first.tcp), (1, false));
+        // Of a server that is known what does not prove itself is asked for where it cannot be forged.
+        let second = ask(&group).unwrap();
+        assert_eq!((who(&second.response), second.tcp), (1, wrong.len() == 16));
     }
+}
+
+#[test]
+fn a_known_server_that_garbles_all_its_cookies_is_asked_without() {
+    let garbles = Arc::new(AtomicBool::new(false));
+    let does = garbles.clone();
+    let server = StandIn::replying(move |asked| {
+        let cookie =
+            given(asked, &[9; 16]).map(|cookie| if does.load(Relaxed) { vec![7; 24] } else { cookie });
+        with(asked, cookie)
+    });
+    let group = group(&[server.address]);
+    ask_at(&group, 1);
+    garbles.store(true, Relaxed);
+    let tcp: Vec<bool> = [2, 3, 4, 601].map(|seconds| ask_at(&group, seconds).tcp).into();
+    assert_eq!(tcp, [true, false, false, false]);
+    assert_eq!(fallbacks(&group), (2, 2));
+    assert_eq!(group.status(at(5)).servers[0].spared, ["cookies"]);
+    let cookies: Vec<bool> = server.asked().iter().map(|asked| asked.cookie().is_some()).collect();
+    // Known, garbled over UDP, garbled over TCP, TCP without, and without from then on.
+    assert_eq!(cookies, [true, true, true, false, false, false, false]);
+    garbles.store(false, Relaxed);
+    assert!(!ask_at(&group, 603).tcp, "later it is tried again");
+    assert!(server.asked().last().unwrap().cookie().is_some());
+    assert_eq!(group.status(at(603)).servers[0].spared, [] as [&str; 0]);
+}
+
+/// A forwarder that keeps OPT records with what it caches does so; over TCP it asks anew.
+#[test]
+fn a_known_server_that_returns_others_cookies_over_udp_alone_is_asked_without() {
+    let server = StandIn::replying(|asked| match asked.via {
+        Via::Udp if asked.nth > 0 && asked.cookie().is_some() => with(asked, Some(vec![7; 24])),
+        _ => with(asked, given(asked, &[9; 16])),
+    });
+    let group = hasty(&[server.address]);
+    for _ in 0..5 {
+        assert_eq!(who(&ask(&group).unwrap().response), 1);
+    }
+    // Known; not ours, so over TCP; not ours again and so as good as silent; without from then on.
+    let how: Vec<(Via, bool)> =
+        server.asked().iter().map(|asked| (asked.via, asked.cookie().is_some())).collect();
+    assert_eq!(how[..4], [(Via::Udp, true), (Via::Udp, true), (Via::Tcp, true), (Via::Udp, true)]);
+    assert!(how[4..].iter().all(|how| *how == (Via::Udp, false)) && how.len() == 7, "{how:?}");
 }
 
 #[test]

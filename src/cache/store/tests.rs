@@ -10,11 +10,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn put(store: &Store, key: &[u8], value: &[u8]) {
-    store.put(FixedState::default().hash_one(key), key, &[value]);
+    store.put(FixedState::default().hash_one(key), key, &[value], b"");
 }
 
 fn get(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
-    store.get(FixedState::default().hash_one(key), key, <[u8]>::to_vec)
+    store.get(FixedState::default().hash_one(key), key, |own, tail| [own, tail].concat())
 }
 
 #[test]
@@ -63,26 +63,47 @@ fn what_is_forgotten_is_gone_and_all_else_stays() {
     }
 }
 
+#[test]
+fn what_all_values_end_with_takes_room_once_and_survives_with_each() {
+    let (store, tail) = (Store::new(1 << 20), [9; 400]);
+    let put = |n: u32| {
+        let key = n.to_be_bytes();
+        store.put(FixedState::default().hash_one(key.as_slice()), &key, &[&[7; 20]], &tail);
+    };
+    let whole = [&[7; 20][..], &tail].concat();
+    put(0);
+    for n in 1..200_000 {
+        put(n);
+        assert_eq!(get(&store, &[0; 4]).as_ref(), Some(&whole), "{n}");
+        assert_eq!(get(&store, &n.to_be_bytes()).as_ref(), Some(&whole));
+    }
+    let (entries, bytes, evictions) = store.counts();
+    // Each with its own tail there would be room for some two thousand.
+    assert!(bytes <= 1 << 20 && entries > 10_000 && evictions > 150_000, "{entries} {bytes} {evictions}");
+    store.for_each(|_, own, tail| assert_eq!([own, tail].concat(), whole));
+}
+
 proptest! {
     #[test]
     fn it_gives_back_what_was_put_last_or_nothing(
-        puts in prop::collection::vec((0..600_u16, 0..900_usize), 1..4_000)
+        puts in prop::collection::vec((0..600_u16, 0..900_usize, 0..70_usize), 1..4_000)
     ) {
         let store = Store::new(1 << 18);
         let mut last = HashMap::new();
-        for (nth, (key, length)) in puts.into_iter().enumerate() {
-            let value = [&nth.to_be_bytes()[..], &vec![key as u8; length]].concat();
-            put(&store, &key.to_be_bytes(), &value);
-            last.insert(key, value);
+        for (nth, (key, length, tail)) in puts.into_iter().enumerate() {
+            let (octets, tail) = (key.to_be_bytes(), vec![tail as u8; 2 * tail]);
+            let own = [&nth.to_be_bytes()[..], &vec![key as u8; length]];
+            store.put(FixedState::default().hash_one(octets.as_slice()), &octets, &own, &tail);
+            last.insert(key, [own[0], own[1], &tail].concat());
             let asked = (nth as u16).wrapping_mul(31) % 600;
             if let Some(found) = get(&store, &asked.to_be_bytes()) {
                 prop_assert_eq!(Some(&found), last.get(&asked));
             }
         }
         let mut seen = 0;
-        store.for_each(|key, value| {
+        store.for_each(|key, own, tail| {
             let key = u16::from_be_bytes(key.try_into().unwrap());
-            assert_eq!(Some(value), last.get(&key).map(Vec::as_slice));
+            assert_eq!(Some(&[own, tail].concat()), last.get(&key));
             seen += 1;
         });
         prop_assert_eq!(seen, store.counts().0);

@@ -1,31 +1,27 @@
 //! The bounded queue from one worker to the log thread.
 //!
-//! A ring of bytes with one writer and one reader. Events gather in the worker's own stage and are published together,
-//! so a batch costs one pair of atomic accesses. Whatever finds no room is dropped and counted; nothing ever waits.
+//! Events gather in the worker's own stage and are published together. Whatever finds no room is dropped and counted;
+//! nobody waits for the other's work.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 
-use rtrb::{Consumer, Producer, RingBuffer};
-
 use crate::observe::counter::Counter;
 use crate::query::{Directory, Event, Passage};
 
+use super::queue::{Level, Queue};
 use super::record::{self, HEAD};
 
 /// How much a worker gathers before it publishes even within a batch.
 const STAGE: usize = 32 << 10;
 /// Room for that and the largest record behind it, so that the stage never grows.
 const STAGE_ROOM: usize = STAGE + HEAD + 2 * (64 << 10);
-/// How many reloads may be on their way at once.
-const DIRECTORIES: usize = 4;
 
 /// The worker's end.
 pub struct Lane {
-    bytes: Producer<u8>,
-    directories: Producer<Arc<Directory>>,
+    queue: Arc<Queue>,
     stage: Vec<u8>,
     staged: u64,
     /// Passages among what is staged.
@@ -34,12 +30,6 @@ pub struct Lane {
     waiting: Option<Arc<Directory>>,
     counts: Arc<LaneCounts>,
     bell: Arc<Bell>,
-}
-
-/// The log thread's end.
-pub(super) struct Tap {
-    pub(super) bytes: Consumer<u8>,
-    pub(super) directories: Consumer<Arc<Directory>>,
 }
 
 /// What one worker has recorded. The worker is the only writer.
@@ -85,13 +75,12 @@ impl Bell {
     }
 }
 
-/// A lane of `capacity` bytes.
-pub(super) fn lane(capacity: usize, counts: Arc<LaneCounts>, bell: Arc<Bell>) -> (Lane, Tap) {
-    let (bytes, read_bytes) = RingBuffer::new(capacity.max(HEAD));
-    let (directories, read_directories) = RingBuffer::new(DIRECTORIES);
+/// A lane of `capacity` bytes, and the log thread's end of it.
+pub(super) fn lane(capacity: usize, counts: Arc<LaneCounts>, bell: Arc<Bell>) -> (Lane, Arc<Queue>) {
+    let queue = Arc::new(Queue::new(capacity.max(HEAD)));
     let stage = Vec::with_capacity(STAGE_ROOM);
-    let lane = Lane { bytes, directories, stage, staged: 0, passing: 0, waiting: None, counts, bell };
-    (lane, Tap { bytes: read_bytes, directories: read_directories })
+    let lane = Lane { queue: Arc::clone(&queue), stage, staged: 0, passing: 0, waiting: None, counts, bell };
+    (lane, queue)
 }
 
 impl Lane {
@@ -145,13 +134,17 @@ impl Lane {
     /// Publishes what is ready.
     pub fn flush(&mut self) {
         if !self.stage.is_empty() {
-            if self.bytes.push_entire_slice(&self.stage).is_err() {
-                self.counts.dropped.add(self.staged);
-                self.counts.missed.add(self.passing);
+            match self.queue.put(&self.stage) {
+                Level::Low => {}
+                Level::High => self.bell.ring(),
+                Level::Over => {
+                    self.counts.dropped.add(self.staged);
+                    self.counts.missed.add(self.passing);
+                    self.bell.ring();
+                }
             }
             self.stage.clear();
             (self.staged, self.passing) = (0, 0);
-            self.ring_when_half_full();
         }
         if let Some(directory) = self.waiting.take() {
             self.set_directory(directory);
@@ -165,20 +158,6 @@ impl Lane {
         if !self.stage.is_empty() {
             self.flush();
         }
-        let room = self.bytes.slots() >= HEAD && self.directories.slots() > 0;
-        if room && self.directories.push(Arc::clone(&directory)).is_ok() {
-            // The room was looked for above, and only this thread fills it.
-            let _ = self.bytes.push_entire_slice(&record::directory_head());
-        } else {
-            self.waiting = Some(directory);
-        }
-    }
-
-    fn ring_when_half_full(&self) {
-        let half = self.bytes.buffer().capacity() / 2;
-        // The cached number needs no look at the reader's cache line and errs on the side of looking.
-        if self.bytes.cached_slots() < half && self.bytes.slots() < half {
-            self.bell.ring();
-        }
+        self.waiting = self.queue.turn(directory, &record::directory_head()).err();
     }
 }

@@ -1,6 +1,6 @@
 //! The query log: one JSON line a query, written by a thread of its own.
 //!
-//! Workers leave packed records in bounded lanes ([`lane`]); the log thread ([`reader`]) shows them to onlookers and makes
+//! Workers leave packed records in bounded lanes ([`lane`], [`queue`]); the log thread ([`reader`]) shows them to onlookers and makes
 //! lines of them ([`mod@line`]), which wait ([`basin`]) for the thread that writes them ([`writer`]) to a sink ([`sink`]). A
 //! sink that fails, blocks or is slow costs lines, which are counted, and never an answer, nor an onlooker an event.
 
@@ -10,6 +10,7 @@ mod lane;
 mod line;
 mod overflow;
 mod phrases;
+mod queue;
 mod rdata;
 mod reader;
 mod record;
@@ -107,7 +108,7 @@ impl QueryLog {
         bell.queries.store(wants.queries, Ordering::Relaxed);
         bell.passages.store(wants.passages, Ordering::Relaxed);
         let counts: Vec<Arc<LaneCounts>> = (0..workers).map(|_| Arc::default()).collect();
-        let (lanes, taps) =
+        let (lanes, queues) =
             counts.iter().map(|counts| lane::lane(queue, Arc::clone(counts), Arc::clone(&bell))).unzip();
         let shared = Arc::new(Shared {
             bell,
@@ -127,7 +128,7 @@ impl QueryLog {
             stop: AtomicBool::new(false),
         });
         let basin = Arc::new(Basin::new(queue.saturating_mul(workers.max(1))));
-        let setup = Setup { taps, basin: Arc::clone(&basin), is_on: !sink.is_off(), onlookers };
+        let setup = Setup { queues, basin: Arc::clone(&basin), is_on: !sink.is_off(), onlookers };
         let reader = Reader::new(Arc::clone(&shared), setup);
         let writer = Writer::new(Arc::clone(&shared), basin, sink);
         let (end, ended) = sync_channel(2);

@@ -13,10 +13,10 @@ use crate::query::{Directory, Onlooker, Wants};
 
 use super::Shared;
 use super::basin::{Basin, Next};
-use super::lane::Tap;
 use super::line::LineWriter;
 use super::overflow::Overflow;
 use super::phrases::Phrases;
+use super::queue::Queue;
 use super::record::{self, Record};
 use super::sink::{Moment, Sink, newlines};
 
@@ -66,7 +66,7 @@ struct Desk {
 
 /// What the thread holds of one lane.
 struct Inlet {
-    tap: Tap,
+    queue: Arc<Queue>,
     inbox: Vec<u8>,
     /// How much of the inbox is done.
     at: usize,
@@ -83,7 +83,7 @@ struct Names {
 
 /// What is settled once, at the start.
 pub(super) struct Setup {
-    pub(super) taps: Vec<Tap>,
+    pub(super) queues: Vec<Arc<Queue>>,
     pub(super) basin: Arc<Basin>,
     pub(super) is_on: bool,
     pub(super) onlookers: Vec<Box<dyn Onlooker>>,
@@ -91,9 +91,9 @@ pub(super) struct Setup {
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, setup: Setup) -> Reader {
-        let Setup { taps, basin, is_on, onlookers } = setup;
-        let inlet = |tap| Inlet { tap, inbox: Vec::new(), at: 0, names: Names::default() };
-        let inlets = taps.into_iter().map(inlet).collect();
+        let Setup { queues, basin, is_on, onlookers } = setup;
+        let inlet = |queue| Inlet { queue, inbox: Vec::new(), at: 0, names: Names::default() };
+        let inlets = queues.into_iter().map(inlet).collect();
         let desk = Desk {
             basin,
             lines: LineWriter::new(),
@@ -195,13 +195,13 @@ impl Reader {
         while moved < ROUND && !self.desk.is_held_up() {
             let mut piece = 0;
             for nth in 0..self.inlets.len() {
-                piece += self.inlets[nth].fill();
+                self.inlets[nth].fill();
                 // After it: what was recorded after an order is under that order.
                 self.take_selection();
                 if !self.desk.is_on {
                     self.turn_on();
                 }
-                self.inlets[nth].empty(&mut self.onlookers, &mut self.desk);
+                piece += self.inlets[nth].empty(&mut self.onlookers, &mut self.desk);
             }
             if piece == 0 {
                 break;
@@ -244,61 +244,31 @@ pub(super) fn wanted(onlookers: &[Box<dyn Onlooker>]) -> (bool, Wants) {
 }
 
 impl Inlet {
-    /// Takes a piece from the queue when the last one is done; gives how many octets.
-    fn fill(&mut self) -> usize {
-        if self.inbox.len() - self.at >= PIECE {
-            return 0;
+    /// Takes what is queued when what was taken before is done.
+    fn fill(&mut self) {
+        if self.at == self.inbox.len() {
+            self.at = 0;
+            self.queue.take(&mut self.inbox);
         }
-        let ready = self.tap.bytes.slots().min(PIECE);
-        let Ok(chunk) = self.tap.bytes.read_chunk(ready) else { return 0 };
-        self.inbox.drain(..self.at);
-        self.at = 0;
-        let (first, second) = chunk.as_slices();
-        self.inbox.extend_from_slice(first);
-        self.inbox.extend_from_slice(second);
-        chunk.commit_all();
-        ready
     }
 
-    /// Shows the whole records in the inbox, and makes lines of those that are logged.
-    fn empty(&mut self, onlookers: &mut [Box<dyn Onlooker>], desk: &mut Desk) {
-        while let Some((record, length)) = record::first(&self.inbox[self.at..]) {
-            match record {
-                Record::Event(event) => {
-                    for onlooker in onlookers.iter_mut() {
-                        onlooker.see(&event, &self.names.directory);
-                    }
-                    let names = &self.names;
-                    let weight = if desk.is_on && names.sieve.passes(&event) {
-                        desk.sampler.weigh(&event)
-                    } else {
-                        None
-                    };
-                    match weight {
-                        Some(weight) => desk.lines.write(&mut desk.heap, &event, &names.phrases, weight),
-                        None => desk.unasked += 1,
-                    }
-                }
-                Record::Passage(passage) => {
-                    for onlooker in onlookers.iter_mut() {
-                        onlooker.overhear(&passage);
-                    }
-                }
-                Record::Directory => {
-                    if let Ok(directory) = self.tap.directories.pop() {
-                        onlookers.iter_mut().for_each(|onlooker| onlooker.learn(&directory));
-                        self.names.turn_to(directory, &desk.selection);
-                    }
-                }
-            }
+    /// Shows a piece of the inbox to the onlookers and makes lines of what is logged; gives how many octets it was.
+    fn empty(&mut self, onlookers: &mut [Box<dyn Onlooker>], desk: &mut Desk) -> usize {
+        let begin = self.at;
+        while self.at - begin < PIECE
+            && let Some((record, length)) = record::first(&self.inbox[self.at..])
+        {
+            self.names.show(&record, &self.queue, onlookers, desk);
             self.at += length;
             if desk.heap.len() >= HEAP {
                 desk.hand_over();
                 if desk.is_held_up() {
-                    return;
+                    break;
                 }
             }
         }
+        self.queue.leave(self.inbox.len() - self.at);
+        self.at - begin
     }
 }
 
@@ -325,6 +295,35 @@ impl Desk {
 }
 
 impl Names {
+    /// Shows a record to the onlookers, and makes a line of it if it is logged.
+    fn show(
+        &mut self,
+        record: &Record<'_>,
+        queue: &Queue,
+        onlookers: &mut [Box<dyn Onlooker>],
+        desk: &mut Desk,
+    ) {
+        match record {
+            Record::Event(event) => {
+                onlookers.iter_mut().for_each(|onlooker| onlooker.see(event, &self.directory));
+                let is_logged = desk.is_on && self.sieve.passes(event);
+                match is_logged.then(|| desk.sampler.weigh(event)).flatten() {
+                    Some(weight) => desk.lines.write(&mut desk.heap, event, &self.phrases, weight),
+                    None => desk.unasked += 1,
+                }
+            }
+            Record::Passage(passage) => {
+                onlookers.iter_mut().for_each(|onlooker| onlooker.overhear(passage));
+            }
+            Record::Directory => {
+                if let Some(directory) = queue.next_directory() {
+                    onlookers.iter_mut().for_each(|onlooker| onlooker.learn(&directory));
+                    self.turn_to(directory, &desk.selection);
+                }
+            }
+        }
+    }
+
     fn turn_to(&mut self, directory: Arc<Directory>, selection: &Selection) {
         if !Arc::ptr_eq(&self.directory, &directory) {
             self.phrases = Arc::new(Phrases::of(&directory));
