@@ -1,6 +1,9 @@
 //! `kakehashi replay`: what a change of the configuration would change, told from a query log.
 #![allow(clippy::unwrap_used)]
 
+#[path = "replay/live.rs"]
+mod live;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

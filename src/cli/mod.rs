@@ -103,11 +103,13 @@ enum Command {
     /// Say what a change of the configuration would change for those who asked.
     ///
     /// Each different question of a query log (network, name, type) is put to both configurations as `explain` does: route,
-    /// zone, upstream, policy. No packet is sent. The differences are grouped by network and route, with the queries that each
-    /// affects. Ends with 1 if there are any that no --allow covers.
+    /// zone, upstream, policy. No packet is sent. With --live they are put to two running servers instead, and what these
+    /// answer is compared: RCODE and records, whatever their TTLs and order. The differences are grouped by network and route,
+    /// with the queries that each affects. Ends with 1 if there are any that no --allow covers.
     #[command(after_long_help = "Examples:\n  \
         kakehashi replay --log query.log --old conf/kakehashi.toml --new /etc/kakehashi.2/conf/kakehashi.toml\n  \
-        zcat query.log.*.gz | kakehashi replay --log - --old OLD --new NEW --allow '*:technova.local' --json diff.json")]
+        zcat query.log.*.gz | kakehashi replay --log - --old OLD --new NEW --allow '*:technova.local' --json diff.json\n  \
+        kakehashi replay --log query.log --live 10.150.20.10:53 10.150.20.11:53 --source technova-mfg-prod-app=10.0.30.9")]
     Replay(replay::Order),
     /// Serve the TechNova network on loopback, with stand-ins for the domain controllers and AmazonProvidedDNS.
     ///

@@ -43,7 +43,7 @@ impl Judge {
         Some(self.snapshot.directory.networks.get(network as usize)?.name.clone())
     }
 
-    pub(super) fn decide(&self, question: &Question) -> Decision {
+    pub(super) fn decide<N, R>(&self, question: &Question<N, R>) -> Decision {
         // At one moment, so that nothing but the configurations differs.
         let now = clock::now();
         decision(&explain(&self.snapshot, question.client, &question.name, question.qtype, now))

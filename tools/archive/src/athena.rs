@@ -76,7 +76,7 @@ fn hive(kind: Kind) -> &'static str {
         Kind::Time => "timestamp",
         Kind::Text => "string",
         Kind::Short => "int",
-        Kind::Long => "bigint",
+        Kind::Long | Kind::Weight => "bigint",
         Kind::Flag => "boolean",
         Kind::Texts => "array<string>",
         Kind::Answers => "array<struct<rdata:string,type:string,class:string>>",
@@ -97,7 +97,7 @@ const LINE: &str = "  `version` string,
   `srcaddr` string,
   `srcport` string,
   `transport` string,
-  `kakehashi` struct<node:string,network:string,groups:array<string>,view:string,route:string,source:string,upstream:string,dnssec_ok:boolean,checking_disabled:boolean,answer_size:bigint,duration_us:bigint,ede:int,answers_omitted:int,timestamp:string>";
+  `kakehashi` struct<node:string,network:string,groups:array<string>,view:string,route:string,source:string,upstream:string,dnssec_ok:boolean,checking_disabled:boolean,answer_size:bigint,duration_us:bigint,ede:int,answers_omitted:int,sample:bigint,timestamp:string>";
 
 /// The columns of the Parquet form over it, so that the same questions can be asked.
 const VIEW: &str = r#"CREATE OR REPLACE VIEW query_log AS
@@ -109,7 +109,7 @@ SELECT
   kakehashi.route AS route, kakehashi.source AS source, kakehashi.upstream AS upstream,
   kakehashi.dnssec_ok AS dnssec_ok, kakehashi.checking_disabled AS checking_disabled,
   kakehashi.answer_size AS answer_size, kakehashi.duration_us AS duration_us, kakehashi.ede AS ede,
-  kakehashi.answers_omitted AS answers_omitted,
+  kakehashi.answers_omitted AS answers_omitted, COALESCE(kakehashi.sample, 1) AS weight,
   owner, hour_utc
 FROM query_log_lines;
 "#;

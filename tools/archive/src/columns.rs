@@ -41,6 +41,15 @@ pub enum Kind {
     Texts,
     /// The list of answers.
     Answers,
+    /// How many queries the row stands for; there is always one.
+    Weight,
+}
+
+impl Kind {
+    /// Whether it is one [`Cell`] of a row, which may be null.
+    pub fn is_cell(self) -> bool {
+        matches!(self, Kind::Text | Kind::Short | Kind::Long | Kind::Flag)
+    }
 }
 
 /// Where in a line a column's value is.
@@ -59,7 +68,7 @@ const fn column(name: &'static str, kind: Kind, from: From) -> Column {
 }
 
 /// The columns, in the order of SCHEMA.md.
-pub const COLUMNS: [Column; 27] = [
+pub const COLUMNS: [Column; 28] = [
     column("asked_at", Kind::Time, From::Inner),
     column("version", Kind::Text, From::Top),
     column("account_id", Kind::Text, From::Top),
@@ -86,6 +95,7 @@ pub const COLUMNS: [Column; 27] = [
     column("duration_us", Kind::Long, From::Inner),
     column("ede", Kind::Short, From::Inner),
     column("answers_omitted", Kind::Short, From::Inner),
+    column("weight", Kind::Weight, From::Inner),
     column("other", Kind::Text, From::Rest),
 ];
 
@@ -130,7 +140,8 @@ impl<W: Write + Send> Writer<W> {
         let mut nth = 0;
         for column in &COLUMNS {
             match column.kind {
-                Kind::Time => times(&mut group, rows)?,
+                Kind::Time => numbers(&mut group, rows, |row| row.asked_at)?,
+                Kind::Weight => numbers(&mut group, rows, |row| row.weight)?,
                 Kind::Answers => answers(&mut group, rows)?,
                 Kind::Texts => {
                     list(&mut group, rows, |row| {
@@ -161,6 +172,7 @@ fn schema() -> String {
         Kind::Text => format!("OPTIONAL BYTE_ARRAY {name} (STRING);"),
         Kind::Short => format!("OPTIONAL INT32 {name};"),
         Kind::Long => format!("OPTIONAL INT64 {name};"),
+        Kind::Weight => format!("REQUIRED INT64 {name};"),
         Kind::Flag => format!("OPTIONAL BOOLEAN {name};"),
         Kind::Texts => {
             format!("REQUIRED GROUP {name} (LIST) {{ REPEATED GROUP list {{ {PART} element (STRING); }} }}")
@@ -175,8 +187,8 @@ fn schema() -> String {
 
 type Group<'g, W> = SerializedRowGroupWriter<'g, W>;
 
-fn times<W: Write + Send>(group: &mut Group<'_, W>, rows: &[Row]) -> Result<()> {
-    let values: Vec<i64> = rows.iter().map(|row| row.asked_at).collect();
+fn numbers<W: Write + Send>(group: &mut Group<'_, W>, rows: &[Row], of: fn(&Row) -> i64) -> Result<()> {
+    let values: Vec<i64> = rows.iter().map(of).collect();
     let Some(mut column) = group.next_column()? else { return Ok(()) };
     column.typed::<Int64Type>().write_batch(&values, None, None)?;
     column.close()
@@ -202,7 +214,7 @@ fn singles<W: Write + Send>(group: &mut Group<'_, W>, rows: &[Row], nth: usize, 
             let values: Vec<bool> = cells().filter_map(flag).collect();
             column.typed::<BoolType>().write_batch(&values, Some(&there), None)?;
         }
-        Kind::Text | Kind::Time | Kind::Texts | Kind::Answers => {
+        Kind::Text | Kind::Time | Kind::Texts | Kind::Answers | Kind::Weight => {
             let text =
                 |cell: &Cell| if let Cell::Text(text) = cell { Some(text.as_str().into()) } else { None };
             let values: Vec<ByteArray> = cells().filter_map(text).collect();

@@ -43,6 +43,8 @@ pub fn owner(line: &[u8]) -> Option<Owner> {
 pub struct Row {
     /// Microseconds since 1970.
     pub asked_at: i64,
+    /// How many queries it stands for: the sampling factor of the log that it is from.
+    pub weight: i64,
     /// One cell for each of [`COLUMNS`] that is a single value.
     pub cells: Vec<Cell>,
     /// RDATA, type and class of each answer.
@@ -68,11 +70,13 @@ pub fn row(line: &[u8]) -> Option<Row> {
     let asked_at = exact.unwrap_or(second).parse::<Timestamp>().ok()?.as_microsecond();
     let answers = top.remove("answers").map_or(Some(vec![]), answers)?;
     let groups = inner.remove("groups").map_or(Some(vec![]), texts)?;
+    let weight = match inner.remove("sample") {
+        None | Some(Value::Null) => 1,
+        Some(factor) => factor.as_i64().filter(|factor| *factor > 0)?,
+    };
 
     let mut cells = Vec::with_capacity(COLUMNS.len());
-    for column in
-        COLUMNS.iter().filter(|column| !matches!(column.kind, Kind::Time | Kind::Answers | Kind::Texts))
-    {
+    for column in COLUMNS.iter().filter(|column| column.kind.is_cell()) {
         let value = match column.from {
             From::Top => top.remove(column.name),
             From::Inner => inner.remove(column.name),
@@ -80,7 +84,7 @@ pub fn row(line: &[u8]) -> Option<Row> {
         };
         cells.push(cell(value, column.kind)?);
     }
-    Some(Row { asked_at, cells, answers, groups })
+    Some(Row { asked_at, weight, cells, answers, groups })
 }
 
 /// What no column has.
@@ -144,9 +148,8 @@ mod tests {
     const LINE: &str = r#"{"version":"1.100000","account_id":"123456789012","region":"r","vpc_id":"vpc-0","query_timestamp":"2026-11-24T01:59:59Z","query_name":"a.example.","query_type":"A","query_class":"IN","rcode":"NOERROR","answers":[{"Rdata":"192.0.2.1","Type":"A","Class":"IN"}],"srcaddr":"10.0.30.1","srcport":"5353","transport":"UDP","srcids":{},"kakehashi":{"node":"n","network":"w","groups":["vpc"],"view":"v","route":"r","source":"cache","upstream":null,"dnssec_ok":false,"checking_disabled":true,"answer_size":45,"duration_us":7,"ede":null,"timestamp":"2026-11-24T01:59:59.000042Z"}}"#;
 
     fn cell_of<'r>(row: &'r Row, name: &str) -> &'r Cell {
-        let single =
-            COLUMNS.iter().filter(|column| !matches!(column.kind, Kind::Time | Kind::Answers | Kind::Texts));
-        &row.cells[single.into_iter().position(|column| column.name == name).unwrap()]
+        let mut single = COLUMNS.iter().filter(|column| column.kind.is_cell());
+        &row.cells[single.position(|column| column.name == name).unwrap()]
     }
 
     #[test]
@@ -177,6 +180,18 @@ mod tests {
         assert_eq!(*cell_of(&row, "duration_us"), Cell::Long(7));
         assert_eq!(*cell_of(&row, "upstream"), Cell::Null);
         assert_eq!(*cell_of(&row, "other"), Cell::Null);
+    }
+
+    #[test]
+    fn a_line_stands_for_as_many_queries_as_its_sampling_says() {
+        assert_eq!(row(LINE.as_bytes()).unwrap().weight, 1);
+        let sampled = |factor: &str| {
+            row(LINE.replace("\"ede\":null", &format!("\"ede\":null,\"sample\":{factor}")).as_bytes())
+        };
+        let row = sampled("100").unwrap();
+        assert_eq!((row.weight, cell_of(&row, "other")), (100, &Cell::Null));
+        assert_eq!(sampled("null").unwrap().weight, 1);
+        assert!(["0", "-1", "1.5", "\"10\""].iter().all(|factor| sampled(factor).is_none()));
     }
 
     #[test]

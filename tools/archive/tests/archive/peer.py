@@ -50,7 +50,8 @@ OVER_JSON = """
     kakehashi.node AS node, kakehashi.network AS network, kakehashi.groups AS "groups", kakehashi."view" AS "view",
     kakehashi.route AS route, kakehashi.source AS source, kakehashi.upstream AS upstream,
     kakehashi.dnssec_ok AS dnssec_ok, kakehashi.checking_disabled AS checking_disabled,
-    kakehashi.answer_size AS answer_size, kakehashi.duration_us AS duration_us
+    kakehashi.answer_size AS answer_size, kakehashi.duration_us AS duration_us,
+    coalesce(kakehashi.sample, 1) AS weight
 """
 
 

@@ -71,6 +71,11 @@ impl Ran {
     }
 }
 
+/// How many queries a line stands for: some are of a network whose log is sampled.
+pub fn weight(nth: usize) -> usize {
+    if nth.is_multiple_of(11) { 20 } else { 1 }
+}
+
 /// One of three clients, a second later each; every tenth asks for the same name, every seventh for one that is not there.
 pub fn line(nth: usize) -> String {
     let (account, vpc, client) = [
@@ -98,9 +103,10 @@ pub fn line(nth: usize) -> String {
          \"transport\":\"UDP\",\"srcids\":{{}},\"kakehashi\":{{\"node\":\"kakehashi-1a\",\"network\":\"n{network}\",\
          \"groups\":[\"vpc\",\"prod\"],\"view\":\"vpc\",\"route\":\"technova.internal\",\"source\":\"{source}\",\
          \"upstream\":{upstream},\"dnssec_ok\":false,\"checking_disabled\":false,\"answer_size\":61,\
-         \"duration_us\":{nth},\"ede\":null,\"timestamp\":\"{time}.{nth:06}Z\"}}}}\n",
+         \"duration_us\":{nth},\"ede\":null,\"timestamp\":\"{time}.{nth:06}Z\"{sample}}}}}\n",
         port = 1_024 + nth % 60_000,
         network = nth % 3,
+        sample = if weight(nth) > 1 { format!(",\"sample\":{}", weight(nth)) } else { String::new() },
     )
 }
 

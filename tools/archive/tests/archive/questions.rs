@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, Ran, json as parsed, lines};
+use crate::place::{Place, Ran, json as parsed, lines, weight};
 use crate::python::Python;
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/SCHEMA.md");
@@ -32,17 +32,17 @@ fn the_same_questions_have_the_same_answers_in_every_form() {
     // The first client's queries for the name that every tenth query is for.
     let asked = (0..QUERIES).filter(|nth| nth % 3 == 0 && nth % 10 == 0).count();
     assert_eq!(of_parquet[0].as_array().unwrap().len(), asked);
-    // A third of the queries each, half of them from the cache.
-    let third = |account: usize| (0..QUERIES).filter(|nth| nth % 3 == account).count();
+    // About a third of the queries each, those that sampled lines stand for included, half of them from the cache.
+    let third = |account: usize| -> usize { (0..QUERIES).filter(|nth| nth % 3 == account).map(weight).sum() };
     let accounts = of_parquet[1].as_array().unwrap();
     assert_eq!(accounts.len(), 3);
     for (row, (id, account)) in accounts.iter().zip([("123456789012", 0), ("", 2), ("210987654321", 1)]) {
         assert_eq!((&row[0], &row[1]), (&json!(id), &json!(third(account))), "{accounts:?}");
     }
     // Every seventh does not exist; the name that is asked for most stands first.
-    let most = (0..QUERIES).filter(|nth| nth % 7 == 0 && nth % 10 == 0).count();
+    let most: usize = (0..QUERIES).filter(|nth| nth % 7 == 0 && nth % 10 == 0).map(weight).sum();
     assert_eq!(of_parquet[2][0], json!(["planning.manufacturing.technova.internal.", most, 3]));
-    let forwarded = (3_600..QUERIES).filter(|nth| nth % 4 == 1).count();
+    let forwarded: usize = (3_600..QUERIES).filter(|nth| nth % 4 == 1).map(weight).sum();
     assert_eq!(
         (&of_parquet[3][0][0], &of_parquet[3][0][1]),
         (&json!("onprem-dc@192.168.1.10:53"), &json!(forwarded))
