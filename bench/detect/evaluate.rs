@@ -121,16 +121,25 @@ pub fn day(doings: f64) {
     println!("{played} queries, {all} findings: {told:?}; {:.2} a million", all as f64 * 1e6 / played as f64);
 }
 
-/// What one look costs, in detectors that have seen an hour's half: an ordinary mix, or a flood of names and domains that
-/// are all new. Instructions: `valgrind --tool=callgrind --toggle-collect='*Detector*see*'`, by the number of queries.
-pub fn cost(flood: bool) {
+/// Whose cost is asked for.
+pub enum Mix {
+    /// An ordinary day's.
+    Ordinary,
+    /// Names and domains that are all new, from so many clients.
+    Flood { clients: u64 },
+}
+
+/// What one look costs, in detectors that have seen an hour's half. Instructions: `valgrind --tool=callgrind
+/// --toggle-collect='kakehashi::detect::detector::Detector::see*'`, by the number of queries.
+pub fn cost(mix: Mix) {
     let (names, mut detector, mut queries) = (directory(NETWORKS), detector(), Vec::new());
     Day::new(5).play_minutes(540..600, 0.5, |query| queries.push(query.clone()));
-    if flood {
+    if let Mix::Flood { clients } = mix {
         let mut rng = Rng::new(4);
         let drawn = |n: u64| {
             let (head, domain) = (rng.text("abcdefgh0123", 20), rng.text("abcdefgh", 12));
-            Query::new(BEGIN + n * 1_000, 1, 9, format!("{head}.{domain}.com")).missing()
+            let (network, host) = ((n % clients / 200) as u32, (n % clients % 200) as u8);
+            Query::new(BEGIN + n * 1_000, network, host, format!("{head}.{domain}.com")).missing()
         };
         queries = (0..queries.len() as u64).map(drawn).collect();
     }

@@ -20,14 +20,17 @@ mod words;
 
 mod evaluate;
 
+use evaluate::Mix;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("train") => train::print(),
         Some("evaluate") => evaluate::print(),
         Some("day") => evaluate::day(arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(1.0)),
-        Some("cost") => evaluate::cost(false),
-        Some("flood") => evaluate::cost(true),
-        _ => eprintln!("detect train | evaluate | day [MILLIONS OF DOINGS] | cost | flood"),
+        Some("cost") => evaluate::cost(Mix::Ordinary),
+        Some("flood") => evaluate::cost(Mix::Flood { clients: 1 }),
+        Some("floods") => evaluate::cost(Mix::Flood { clients: 2_000 }),
+        _ => eprintln!("detect train | evaluate | day [MILLIONS OF DOINGS] | cost | flood | floods"),
     }
 }

@@ -1,6 +1,6 @@
 //! Learns the model: pairs of symbols from names that people chose, then one weight a figure.
 
-use kakehashi::detect::model::{FIGURES, SYMBOLS, UNIT, figures, symbol};
+use kakehashi::detect::model::{FIGURES, Pairs, SYMBOLS, UNIT, figures, symbol};
 
 use super::families::FAMILIES;
 use super::rng::Rng;
@@ -48,11 +48,11 @@ pub fn print() {
     let chosen: Vec<_> =
         chosen.into_iter().chain(compound).chain(romaji).filter(|(label, _)| label.len() >= 5).collect();
     let pairs = pairs(chosen.iter().map(|(label, _)| label.as_bytes()));
-    let mut lessons = Vec::new();
+    let (table, mut lessons) = (Pairs::new(&pairs), Vec::new());
     for (label, tld) in &chosen {
         let tld = tld.rsplit('.').next().unwrap_or(tld);
         lessons.push(Lesson {
-            figures: figures(label.as_bytes(), tld.as_bytes(), &pairs),
+            figures: figures(label.as_bytes(), tld.as_bytes(), &table),
             drawn: 0.0,
             weight: 1.0,
         });
@@ -64,7 +64,7 @@ pub fn print() {
             let name = family.name_of(n as u64 / 50 + 1, n);
             let (label, suffix) = name.split_once('.').unwrap();
             let tld = suffix.rsplit('.').next().unwrap_or(suffix);
-            let figures = figures(label.as_bytes(), tld.as_bytes(), &pairs);
+            let figures = figures(label.as_bytes(), tld.as_bytes(), &table);
             lessons.push(Lesson { figures, drawn: 1.0, weight });
         }
     }

@@ -56,8 +56,8 @@ pub fn start(path: &Path, group: Option<u32>, steering: Arc<dyn Steering>) -> io
         let _inside = runtime.enter();
         UnixListener::bind(path)?
     };
-    if group.is_some() {
-        chown(path, None, group)?;
+    if let Some(number) = group {
+        chown(path, None, group).map_err(|fault| not_given(number, &fault))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
     let (stop, stopped) = watch::channel(());
@@ -94,6 +94,15 @@ fn make_way(path: &Path) -> io::Result<()> {
         Err(fault) => Err(fault),
         Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another server takes commands there")),
     }
+}
+
+/// The kernel gives a file to a group only for one who is in it, and the unit's filter knows no `chown` unless it is told.
+fn not_given(group: u32, fault: &io::Error) -> io::Error {
+    let hint = "the unit wants SupplementaryGroups= of the group and SystemCallFilter=@chown";
+    io::Error::new(
+        fault.kind(),
+        format!("it cannot be given to group {group}: {fault}; under systemd {hint}"),
+    )
 }
 
 async fn accept(listener: &UnixListener, steering: &Arc<dyn Steering>, mut stop: watch::Receiver<()>) {

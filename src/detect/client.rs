@@ -5,6 +5,8 @@ use super::pace::Pace;
 
 /// At this sum of evidence it is told.
 const ENOUGH: f32 = 14.0;
+/// More of it is not kept.
+const FULL: f32 = 2.0 * ENOUGH;
 /// Half of the evidence is forgotten in so many seconds.
 const HALF_LIFE: f32 = 900.0;
 /// After it was told, the same client is not told again for so many seconds: a flood must not cost more than a trickle.
@@ -75,8 +77,9 @@ pub(super) struct Drawn {
     /// Domains in it, and of those the ones that could not be resolved.
     pub domains: u16,
     pub failed: u16,
-    /// The sum of the oddness of those domains.
-    pub oddness: f32,
+    /// The sum of the oddness of those that were looked at, and how many these are.
+    oddness: f32,
+    looked_at: u16,
 }
 
 /// What became of a query, as far as it matters here.
@@ -110,12 +113,29 @@ impl Drawn {
             *self = Drawn { at: seconds, quiet_until: self.quiet_until, ..Drawn::default() };
             return Verdict::Nothing;
         }
-        self.sum = (self.sum + weight).min(2.0 * ENOUGH);
+        self.sum = (self.sum + weight).min(FULL);
         if weight > 0.0 {
             self.domains = self.domains.saturating_add(1);
             self.failed = self.failed.saturating_add(u16::from(outcome != Outcome::Exists));
             self.oddness += oddness;
+            self.looked_at = self.looked_at.saturating_add(1);
         }
+        self.verdict(least, seconds)
+    }
+
+    /// Whether one more that is missing changes nothing, however odd its name is. In a flood most are such.
+    pub(super) fn is_full(&self, outcome: Outcome, seconds: u32) -> bool {
+        outcome == Outcome::Missing && self.at == seconds && self.sum >= FULL
+    }
+
+    /// Takes one more that is missing when it [is full](Self::is_full).
+    pub(super) fn overflow(&mut self, least: u16, seconds: u32) -> Verdict {
+        self.domains = self.domains.saturating_add(1);
+        self.failed = self.failed.saturating_add(1);
+        self.verdict(least, seconds)
+    }
+
+    fn verdict(&self, least: u16, seconds: u32) -> Verdict {
         let enough = self.sum >= ENOUGH && self.failed >= least && seconds >= self.quiet_until;
         if enough { Verdict::Enough } else { Verdict::Nothing }
     }
@@ -124,6 +144,11 @@ impl Drawn {
     pub(super) fn told(&mut self) {
         let quiet_until = self.at.saturating_add(QUIET);
         *self = Drawn { sum: ENOUGH / 2.0, at: self.at, quiet_until, ..Drawn::default() };
+    }
+
+    /// How odd the names are that were looked at.
+    pub(super) fn mean_oddness(&self) -> f32 {
+        self.oddness / f32::from(self.looked_at.max(1))
     }
 
     /// The sum.
@@ -179,6 +204,27 @@ mod tests {
             }
         }
         assert_eq!(told, 4, "in a thousand seconds");
+    }
+
+    #[test]
+    fn names_that_are_not_looked_at_in_a_flood_change_nothing() {
+        let (mut all, mut some) = (Drawn::default(), Drawn::default());
+        for n in 0..20_000 {
+            let (oddness, seconds) = ((n % 13) as f32 - 6.0, 1_000 + n / 20);
+            let one = all.add(oddness, Outcome::Missing, 6, seconds);
+            let other = if some.is_full(Outcome::Missing, seconds) {
+                some.overflow(6, seconds)
+            } else {
+                some.add(oddness, Outcome::Missing, 6, seconds)
+            };
+            assert_eq!((one, all.sum), (other, some.sum), "{n}");
+            assert_eq!((all.domains, all.failed), (some.domains, some.failed));
+            if one == Verdict::Enough {
+                all.told();
+                some.told();
+            }
+        }
+        assert!(some.looked_at < all.looked_at, "some were not looked at");
     }
 
     #[test]

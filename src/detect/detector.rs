@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
@@ -19,7 +20,7 @@ use super::pair::{Draught, Pair};
 use super::question::Question;
 use super::samples::Samples;
 use super::settings::Settings;
-use super::table::{Found, Table};
+use super::table::{Found, Seat, Table};
 use crate::wire::NameRef;
 
 /// Entries of each table: about 12 MB in all.
@@ -29,6 +30,8 @@ const DOMAINS: usize = 16_384;
 const ACCOUNTS: usize = 1_024;
 /// Names that need no second look; a power of two.
 const NAMES: usize = 16_384;
+/// Octets of a name that are made lower-case at once.
+const PIECE: usize = 16;
 /// How long domains are only learned before a new one is called new, in seconds.
 const LEARNING: u32 = 3_600;
 /// After so many seconds a visit to a domain is another.
@@ -60,12 +63,22 @@ struct Known {
     name: u64,
     /// The hash of its registered domain.
     domain: u64,
-    oddness: f32,
+    /// `None`: not looked at, as it could change nothing.
+    oddness: Option<f32>,
     /// Entropy below the domain.
     bits: f32,
     /// Octets below the domain, which are also where it begins.
     payload: u8,
     class: Class,
+}
+
+/// How much of a new name is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Glance {
+    /// All but how odd it is.
+    Short,
+    /// All.
+    Whole,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,29 +133,42 @@ impl Detector {
         if self.began == 0 {
             self.began = seconds;
         }
-        let client = self.seed.hash_one(seen.client);
+        let client = match seen.client {
+            IpAddr::V4(address) => self.seed.hash_one(address.to_bits()),
+            IpAddr::V6(address) => self.seed.hash_one(address.to_bits()),
+        };
         let look = Look { seen, names, question, seconds, client };
-        let (known, fresh) = self.known(question.name);
-        self.account(&look);
         let outcome = outcome(seen.rcode);
-        if self.client(&look, outcome, fresh) == Verdict::Enough && known.class != Class::Exempt {
-            self.domain(&look, &known, outcome);
+        let (seat, _) = self.clients.seat(client, seconds);
+        let glance = if self.clients.in_seat(seat).drawn.is_full(outcome, seconds) {
+            Glance::Short
+        } else {
+            Glance::Whole
+        };
+        let (known, fresh) = self.known(question.name, glance);
+        self.account(&look);
+        if self.client(&look, seat, outcome, fresh) == Verdict::Enough && known.class != Class::Exempt {
+            self.domain(&look, seat, &known, outcome);
         }
     }
 
     /// What is known of a name, or what can be said at first sight.
-    fn known(&mut self, name: NameRef<'_>) -> (Known, Found) {
-        let mut buffer = [0; crate::wire::name::MAX_NAME];
-        let lower = &mut buffer[..name.wire().len()];
-        lower.copy_from_slice(name.wire());
-        lower.make_ascii_lowercase();
-        let hash = self.seed.hash_one(&*lower);
-        let slot = &mut self.names[hash as usize & (NAMES - 1)];
-        if slot.name == hash {
-            return (*slot, Found::Known);
+    fn known(&mut self, name: NameRef<'_>, glance: Glance) -> (Known, Found) {
+        // In whole pieces, which the compiler makes one step each.
+        let (mut buffer, length) = ([[0; PIECE]; 256 / PIECE], name.wire().len());
+        buffer.as_flattened_mut()[..length].copy_from_slice(name.wire());
+        for piece in &mut buffer[..length.div_ceil(PIECE)] {
+            piece.make_ascii_lowercase();
         }
-        let mut known = Known { name: hash, ..Known::default() };
-        let Ok(lower) = NameRef::parse(lower, 0) else { return (known, Found::Fresh) };
+        let lower = &buffer.as_flattened()[..length];
+        let hash = self.seed.hash_one(lower);
+        let slot = &mut self.names[hash as usize & (NAMES - 1)];
+        let found = if slot.name == hash { Found::Known } else { Found::Fresh };
+        if found == Found::Known && (slot.oddness.is_some() || glance == Glance::Short) {
+            return (*slot, found);
+        }
+        let mut known = Known { name: hash, oddness: Some(0.0), ..Known::default() };
+        let Ok(lower) = NameRef::parse(lower, 0) else { return (known, found) };
         if let Some(place) = self.lists.place(lower) {
             let wire = lower.wire();
             known.domain = self.seed.hash_one(&wire[place.domain..]);
@@ -151,12 +177,13 @@ impl Detector {
                 known.class = Class::Provider;
             } else {
                 known.class = Class::Open;
-                known.oddness = model::oddness(&wire[place.label], &wire[place.tld]);
+                known.oddness =
+                    (glance == Glance::Whole).then(|| model::oddness(&wire[place.label], &wire[place.tld]));
                 known.bits = model::entropy(&wire[..place.domain]);
             }
         }
         *slot = known;
-        (known, Found::Fresh)
+        (known, found)
     }
 
     /// Counts for the account, or for the network where it has none.
@@ -176,9 +203,9 @@ impl Detector {
     }
 
     /// Counts for the client; [`Verdict::Enough`] if there is more to look at.
-    fn client(&mut self, look: &Look<'_>, outcome: Outcome, fresh: Found) -> Verdict {
+    fn client(&mut self, look: &Look<'_>, seat: Seat, outcome: Outcome, fresh: Found) -> Verdict {
         let detect = &self.settings.detect;
-        let (client, _) = self.clients.at(look.client, look.seconds);
+        let client = self.clients.in_seat(seat);
         if client.epoch != self.epoch {
             client.allowed = detect.allow_clients.iter().any(|block| block.contains(&look.seen.client));
             client.epoch = self.epoch;
@@ -225,7 +252,7 @@ impl Detector {
     }
 
     /// Looks at the client's doings with the name's registered domain.
-    fn domain(&mut self, look: &Look<'_>, known: &Known, outcome: Outcome) {
+    fn domain(&mut self, look: &Look<'_>, seat: Seat, known: &Known, outcome: Outcome) {
         let both = known.domain ^ look.client.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let detect = &self.settings.detect;
         let (pair, found) = self.pairs.at(both, look.seconds);
@@ -257,7 +284,7 @@ impl Detector {
         // does not: programs that were forgotten ask for the same dead domain for years.
         let again = away > AGAIN && outcome == Outcome::Exists;
         if (found == Found::Fresh || again) && detect.dga > 0 {
-            self.drawn(look, known, outcome);
+            self.drawn(look, seat, known, outcome);
         }
         if let Some(flow) = flow {
             let mut finding = look.finding(Kind::Tunnel, flow_evidence(&flow));
@@ -271,13 +298,17 @@ impl Detector {
     }
 
     /// A domain that the client did not ask for of late: does it look drawn?
-    fn drawn(&mut self, look: &Look<'_>, known: &Known, outcome: Outcome) {
-        let (client, _) = self.clients.at(look.client, look.seconds);
-        if known.oddness > 1.0 || outcome == Outcome::Missing {
+    fn drawn(&mut self, look: &Look<'_>, seat: Seat, known: &Known, outcome: Outcome) {
+        let client = self.clients.in_seat(seat);
+        if known.oddness > Some(1.0) || outcome == Outcome::Missing {
             self.samples.keep(look.client, look.question.name);
         }
         let least = self.settings.detect.dga as u16;
-        if client.drawn.add(known.oddness, outcome, least, look.seconds) == Verdict::Nothing {
+        let verdict = match known.oddness {
+            Some(oddness) => client.drawn.add(oddness, outcome, least, look.seconds),
+            None => client.drawn.overflow(least, look.seconds),
+        };
+        if verdict == Verdict::Nothing {
             return;
         }
         let drawn = client.drawn;
@@ -285,7 +316,7 @@ impl Detector {
         let evidence = BTreeMap::from([
             ("domains", f64::from(drawn.domains)),
             ("unresolved", f64::from(drawn.failed)),
-            ("oddness", rounded(drawn.oddness / f32::from(drawn.domains.max(1)))),
+            ("oddness", rounded(drawn.mean_oddness())),
             ("evidence", rounded(drawn.sum())),
         ]);
         let mut finding = look.finding(Kind::GeneratedNames, evidence);
@@ -297,7 +328,7 @@ impl Detector {
     fn beacon(&mut self, look: &Look<'_>, known: &Known, both: u64) {
         let rhythm = self.pairs.at(both, look.seconds).0.rhythm;
         let domain = *self.domains.at(known.domain, look.seconds).0;
-        let is_new = domain.first() > self.began.saturating_add(LEARNING) || known.oddness > 2.0;
+        let is_new = domain.first() > self.began.saturating_add(LEARNING) || known.oddness > Some(2.0);
         let by_ttl = look.question.ttl().is_some_and(|ttl| rhythm.is_of_ttl(ttl));
         if domain.clients() > 1 || !is_new || by_ttl {
             return;

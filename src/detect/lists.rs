@@ -101,13 +101,23 @@ const PRIVATE: [&str; 14] = [
 /// Domains by their hash.
 pub(super) struct Lists {
     table: HashTable<(Name, Standing)>,
+    /// A bit for each [shape](shape) of a domain in the table: most names are told by it to be in no list.
+    shapes: [u64; SHAPES / 64],
     seed: RandomState,
+}
+
+/// How many shapes a domain may have.
+const SHAPES: usize = 1 << 13;
+
+/// How long a domain is, and the first letter of it.
+fn shape(wire: &[u8]) -> usize {
+    usize::from(wire.get(1).copied().unwrap_or(0) & 31) << 8 | (wire.len() & 0xff)
 }
 
 impl Lists {
     /// The built-in lists, with the domains that are served or forwarded by name here, and those that are allowed.
     pub(super) fn new(own: &[Name], seed: RandomState) -> Lists {
-        let mut lists = Lists { table: HashTable::new(), seed };
+        let mut lists = Lists { table: HashTable::new(), shapes: [0; SHAPES / 64], seed };
         let built_in: [(&[&str], Standing); 4] = [
             (&SUFFIXES, Standing::Suffix),
             (&PROVIDERS, Standing::Provider),
@@ -126,7 +136,8 @@ impl Lists {
     }
 
     fn set(&mut self, name: Name, standing: Standing) {
-        let hash = self.seed.hash_one(name.wire());
+        let (hash, shape) = (self.seed.hash_one(name.wire()), shape(name.wire()));
+        self.shapes[shape / 64] |= 1 << (shape % 64);
         let (table, seed) = (&mut self.table, &self.seed);
         match table.find_mut(hash, |(known, _)| *known == name) {
             Some((_, known)) => *known = standing,
@@ -137,6 +148,10 @@ impl Lists {
     }
 
     fn find(&self, wire: &[u8]) -> Option<Standing> {
+        let shape = shape(wire);
+        if self.shapes[shape / 64] & 1 << (shape % 64) == 0 {
+            return None;
+        }
         let hash = self.seed.hash_one(wire);
         self.table.find(hash, |(name, _)| name.wire() == wire).map(|(_, standing)| *standing)
     }
@@ -144,14 +159,14 @@ impl Lists {
     /// Where the registered domain begins in a lower-case name, and how the name stands; `None`: it has none.
     pub(super) fn place(&self, name: NameRef<'_>) -> Option<Place> {
         let wire = name.wire();
-        // Where the last labels begin, the rightmost last; more than these no list has.
-        let (mut starts, mut count, mut at) = ([0u8; 128], 0, 0);
+        // Where the last eight labels begin, in turn; more than seven no list has.
+        let (mut starts, mut count, mut at) = ([0u8; 8], 0, 0);
         while wire[at] != 0 {
-            starts[count] = at as u8;
+            starts[count % 8] = at as u8;
             count += 1;
             at += 1 + usize::from(wire[at]);
         }
-        let start = |nth: usize| usize::from(starts[count - nth]);
+        let start = |nth: usize| usize::from(starts[(count - nth) % 8]);
         let mut suffix = 1;
         if count >= 3 && wire[start(1)] == 2 {
             let second = &wire[start(2) + 1..start(1)];

@@ -21,46 +21,35 @@ pub fn oddness(label: &[u8], tld: &[u8]) -> f32 {
         // Punycode looks drawn to whoever reads letters; and what is short is taken by people long ago.
         return -2.0;
     }
-    let figures = figures(label, tld, &BIGRAMS);
+    let figures = figures(label, tld, &PAIRS);
     let sum: f32 = figures.iter().zip(&WEIGHTS).map(|(figure, weight)| figure * weight).sum();
     (sum + BIAS).clamp(-6.0, 6.0)
 }
 
 /// A label's figures, with the logarithms of how often one symbol follows another in names that people chose.
-pub fn figures(label: &[u8], tld: &[u8], pairs: &[i8; SYMBOLS * SYMBOLS]) -> [f32; FIGURES] {
+pub fn figures(label: &[u8], tld: &[u8], pairs: &Pairs) -> [f32; FIGURES] {
     let (mut counts, mut spread) = ([0u8; 64], 0.0);
-    let (mut sum, mut worst, mut recent) = (0i32, 0i32, [0i32; 4]);
-    let (mut digits, mut vowels, mut letters, mut hyphens, mut switches, mut hex) = (0, 0, 0, 0, 0, 0);
-    let (mut run, mut longest) = (0u32, 0u32);
+    // Before the label's first pair are some that make no four with it the worst.
+    let (mut sum, mut worst, mut last) = (0i32, 0i32, [1_000i32; 3]);
+    let (mut kinds, mut run, mut longest) = (0u32, 0u16, 0u16);
     let mut before = SYMBOLS - 1;
-    for (at, &byte) in label.iter().enumerate() {
-        let now = symbol(byte);
-        let pair = i32::from(pairs[before * SYMBOLS + now]);
-        sum += pair;
-        recent[at % 4] = pair;
-        if at >= 3 {
-            worst = worst.min(recent.iter().sum());
-        }
+    for &byte in &label[..label.len().min(63)] {
+        let now = &CLASSES[usize::from(byte)];
+        let packed = pairs.of(before, usize::from(now.symbol));
+        let pair = i32::from(packed as i16);
+        sum += packed;
+        worst = worst.min(pair + last[0] + last[1] + last[2]);
+        last = [pair, last[0], last[1]];
         spread += step(&mut counts, byte);
-        let vowel = matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-        match now {
-            0..26 => {
-                letters += 1;
-                vowels += u32::from(vowel);
-                hex += u32::from(now < 6);
-            }
-            26 => {
-                digits += 1;
-                hex += 1;
-            }
-            _ => hyphens += 1,
-        }
-        run = if now < 26 && !vowel { run + 1 } else { 0 };
+        kinds += now.kinds;
+        run = (run + 1) & now.consonant;
         longest = longest.max(run);
-        switches += u32::from((before == 26) != (now == 26) && before < 27 && now < 27);
-        before = now;
+        before = usize::from(now.symbol);
     }
-    sum += i32::from(pairs[before * SYMBOLS + SYMBOLS - 1]);
+    sum += pairs.of(before, SYMBOLS - 1);
+    let (sum, switches) = (i32::from(sum as i16), (sum - i32::from(sum as i16)) >> 16);
+    let [letters, vowels, digits, hex] = kinds.to_le_bytes().map(u32::from);
+    let hyphens = (label.len() as u32).saturating_sub(letters + digits);
     let length = label.len().max(1) as f32;
     let mean = sum as f32 / UNIT / (length + 1.0);
     let vowels = vowels as f32 / (letters.max(1)) as f32;
@@ -74,17 +63,74 @@ pub fn figures(label: &[u8], tld: &[u8], pairs: &[i8; SYMBOLS * SYMBOLS]) -> [f3
         (vowels - 0.4).abs() * 2.0,
         // The entropy beside the most that so many bytes can have.
         bits(spread, label.len()) / LOGS[label.len().clamp(2, 63)],
-        longest as f32 / 4.0,
+        f32::from(longest) / 4.0,
         if hex as usize == label.len() && digits > 0 { 1.0 } else { 0.0 },
         hyphens as f32 + if is_usual(tld) { 0.0 } else { 0.5 },
     ]
 }
 
+/// What one symbol after another says, so that a flood of new names is read byte by byte in few steps: the logarithm in
+/// the lower half, and in the upper 1 where a digit and a letter meet. Both are added up at once.
+pub struct Pairs([i32; ROW * ROW]);
+
+/// A power of two, for the symbols.
+const ROW: usize = 32;
+
+impl Pairs {
+    /// From the logarithms.
+    pub const fn new(logarithms: &[i8; SYMBOLS * SYMBOLS]) -> Pairs {
+        let (mut pairs, mut at) = ([0; ROW * ROW], 0);
+        while at < SYMBOLS * SYMBOLS {
+            let (before, now) = (at / SYMBOLS, at % SYMBOLS);
+            let switches = (before == DIGIT && now < DIGIT) || (before < DIGIT && now == DIGIT);
+            pairs[before * ROW + now] = logarithms[at] as i32 + ((switches as i32) << 16);
+            at += 1;
+        }
+        Pairs(pairs)
+    }
+
+    fn of(&self, before: usize, now: usize) -> i32 {
+        self.0[(before * ROW + now) % (ROW * ROW)]
+    }
+}
+
+static PAIRS: Pairs = Pairs::new(&BIGRAMS);
+
+/// What a byte is.
+#[derive(Clone, Copy)]
+struct Class {
+    /// How many it is of letters, vowels, digits and hexadecimal digits, in an octet each: a label has 63 at most.
+    kinds: u32,
+    symbol: u16,
+    /// All bits or none.
+    consonant: u16,
+}
+
+static CLASSES: [Class; 256] = {
+    let (mut classes, mut byte) = ([Class { kinds: 0, symbol: 0, consonant: 0 }; 256], 0);
+    while byte < 256 {
+        let symbol = symbol(byte as u8);
+        let (is_letter, is_digit) = (symbol < DIGIT, symbol == DIGIT);
+        let is_vowel = matches!(byte as u8, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+        let is_hex = is_digit || symbol < 6;
+        classes[byte] = Class {
+            kinds: u32::from_le_bytes([is_letter as u8, is_vowel as u8, is_digit as u8, is_hex as u8]),
+            symbol: symbol as u16,
+            consonant: if is_letter && !is_vowel { u16::MAX } else { 0 },
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// The symbol that all digits are.
+const DIGIT: usize = 26;
+
 /// Which symbol a byte is.
-pub fn symbol(byte: u8) -> usize {
+pub const fn symbol(byte: u8) -> usize {
     match byte {
-        b'a'..=b'z' => usize::from(byte - b'a'),
-        b'0'..=b'9' => 26,
+        b'a'..=b'z' => (byte - b'a') as usize,
+        b'0'..=b'9' => DIGIT,
         _ => 27,
     }
 }
@@ -98,11 +144,11 @@ pub(super) fn entropy(text: &[u8]) -> f32 {
     bits(sum, text.len())
 }
 
-/// Counts a byte; gives how much `count * log2(count)` grows.
+/// Counts a byte; gives how much `count * log2(count)` grows. A name has fewer bytes than a count can hold.
 fn step(counts: &mut [u8; 64], byte: u8) -> f32 {
     let count = &mut counts[usize::from(byte & 63)];
-    let grows = STEPS[usize::from((*count).min(63))];
-    *count = count.saturating_add(1);
+    let grows = STEPS[usize::from(*count)];
+    *count = count.wrapping_add(1);
     grows
 }
 
@@ -112,15 +158,14 @@ fn bits(sum: f32, length: usize) -> f32 {
     (whole - sum / length.max(1) as f32).max(0.0)
 }
 
-/// How much `count * log2(count)` grows from one count to the next.
-const STEPS: [f32; 64] = {
-    let (mut steps, mut count) = ([0.0; 64], 0);
-    while count < 63 {
-        steps[count] = (count + 1) as f32 * LOGS[count + 1] - count as f32 * LOGS[count];
+/// How much `count * log2(count)` grows from one count to the next. What is longer than a label is all alike by then.
+static STEPS: [f32; 256] = {
+    let (mut steps, mut count) = ([0.0; 256], 0);
+    while count < 256 {
+        let at = if count < 62 { count } else { 62 };
+        steps[count] = (at + 1) as f32 * LOGS[at + 1] - at as f32 * LOGS[at];
         count += 1;
     }
-    // Names hold no label of which this is not enough; what is longer than one is all alike by then.
-    steps[63] = steps[62];
     steps
 };
 

@@ -16,6 +16,10 @@ struct Key {
     used: u32,
 }
 
+/// Where a value is in its table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seat(usize);
+
 /// Whether a value was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -35,6 +39,19 @@ impl<T: Default + Clone> Table<T> {
     /// The value under `hash`, made new if it is not there.
     #[inline]
     pub(super) fn at(&mut self, hash: u64, seconds: u32) -> (&mut T, Found) {
+        let (seat, found) = self.seat(hash, seconds);
+        (self.in_seat(seat), found)
+    }
+
+    /// What sits there. A seat is given away by the next call of [`seat`](Self::seat) or [`at`](Self::at) at the earliest.
+    #[inline]
+    pub(super) fn in_seat(&mut self, seat: Seat) -> &mut T {
+        &mut self.values[seat.0]
+    }
+
+    /// Where the value under `hash` is, made new if it is not there.
+    #[inline]
+    pub(super) fn seat(&mut self, hash: u64, seconds: u32) -> (Seat, Found) {
         let place = (hash as usize) & (self.keys.len() - 1);
         let tag = (hash >> 32) as u32;
         let keys = &mut self.keys[place];
@@ -48,11 +65,11 @@ impl<T: Default + Clone> Table<T> {
             }
         };
         keys[way] = Key { tag, used: seconds };
-        let value = &mut self.values[place * WAYS + way];
+        let seat = place * WAYS + way;
         if found == Found::Fresh {
-            *value = T::default();
+            self.values[seat] = T::default();
         }
-        (value, found)
+        (Seat(seat), found)
     }
 
     /// Forgets everything.
