@@ -51,17 +51,21 @@ impl Flips {
     /// The `nth` eight octets of a name. All at once, as this is done twice a query.
     fn turned(&self, nth: usize, octets: [u8; 8]) -> [u8; 8] {
         let octets = u64::from_le_bytes(octets);
-        let bits = u64::from(self.0[nth / 2 % 16] >> (nth % 2 * 8) & 0xFF);
+        let bits = u64::from((self.0[nth / 2 % 16] >> (nth % 2 * 8)) & 0xFF);
         // Bit n becomes octet n; whatever is not zero there gets its upper bit.
-        let chosen = (bits * EACH & 0x8040_2010_0804_0201) + 0x7F * EACH;
-        let low = (octets | 0x20 * EACH) & 0x7F * EACH;
-        let letters = low + u64::from(0x80 - b'a') * EACH & !(low + u64::from(0x7F - b'z') * EACH) & !octets;
-        (octets ^ (letters & chosen & 0x80 * EACH) >> 2).to_le_bytes()
+        let chosen = ((bits * EACH) & 0x8040_2010_0804_0201) + OTHERS;
+        let low = (octets | (0x20 * EACH)) & OTHERS;
+        let from_a = low + u64::from(0x80 - b'a') * EACH;
+        let beyond_z = low + u64::from(0x7F - b'z') * EACH;
+        let letters = from_a & !beyond_z & !octets;
+        (octets ^ ((letters & chosen & !OTHERS) >> 2)).to_le_bytes()
     }
 }
 
 /// A one in each octet.
 const EACH: u64 = 0x0101_0101_0101_0101;
+/// All but the upper bit of each octet.
+const OTHERS: u64 = 0x7F * EACH;
 
 /// The end of a name, with octets behind it that are no letters.
 fn padded(rest: &[u8]) -> [u8; 8] {
