@@ -122,6 +122,7 @@ pub fn day(doings: f64) {
 }
 
 /// Whose cost is asked for.
+#[derive(Clone, Copy)]
 pub enum Mix {
     /// An ordinary day's.
     Ordinary,
