@@ -20,6 +20,8 @@ mod page;
 mod process;
 #[path = "dashboard/town.rs"]
 mod town;
+#[path = "dashboard/viewer.rs"]
+mod viewer;
 #[path = "lab/wait.rs"]
 #[allow(dead_code)] // likewise
 mod wait;

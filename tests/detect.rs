@@ -16,10 +16,16 @@ mod process;
 mod rng;
 #[path = "detect/scene.rs"]
 mod scene;
+#[path = "detect/secure.rs"]
+mod secure;
+#[path = "detect/shown.rs"]
+mod shown;
 #[path = "detect/told.rs"]
 mod told;
 #[path = "detect/tunnels.rs"]
 mod tunnels;
+#[path = "dashboard/viewer.rs"]
+mod viewer;
 #[path = "lab/wait.rs"]
 #[allow(dead_code)] // likewise
 mod wait;

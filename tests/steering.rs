@@ -8,6 +8,8 @@ mod client;
 #[path = "life/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "steering/terminal.rs"]
+mod terminal;
 #[path = "steering/trial.rs"]
 mod trial;
 #[path = "lab/wait.rs"]
@@ -234,6 +236,13 @@ fn only_the_servers_group_is_let_in_and_a_socket_in_use_is_left_alone() {
     assert_eq!(site.read(SOCKET), "a file of somebody's");
 }
 
+/// Whether a caller goes on listening only, or could say more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Open,
+    Cut,
+}
+
 #[test]
 fn whatever_is_written_to_the_socket_the_next_command_is_obeyed() {
     let site = plain_site();
@@ -244,17 +253,24 @@ fn whatever_is_written_to_the_socket_the_next_command_is_obeyed() {
     let with_body = |body: &&str| {
         format!("POST /command HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     };
-    let mut hostile: Vec<String> = bodies.iter().map(with_body).collect();
-    hostile.extend(["\0\0\0".to_owned(), "DELETE / HTTP/1.1\r\n\r\n".into(), format!("GET /{long}\r\n")]);
-    for request in hostile {
+    let give = |request: &str, ending: Ending| {
         let mut stream = UnixStream::connect(site.path(SOCKET)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         // It may be closed before all is written.
         let _ = stream.write_all(request.as_bytes());
-        let _ = stream.shutdown(std::net::Shutdown::Write);
+        if ending == Ending::Cut {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
         let mut reply = Vec::new();
         let _ = stream.read_to_end(&mut reply);
-        let reply = String::from_utf8_lossy(&reply);
+        String::from_utf8_lossy(&reply).into_owned()
+    };
+    for body in &bodies {
+        let reply = give(&with_body(body), Ending::Open);
+        assert!(reply.starts_with("HTTP/1.1 4"), "{body:.80}: {reply}");
+    }
+    for request in ["\0\0\0", "DELETE / HTTP/1.1\r\n\r\n", &format!("GET /{long}\r\n")] {
+        let reply = give(request, Ending::Cut);
         assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{reply}");
     }
     // Those who only sit there leave room, as each has an end.

@@ -156,7 +156,7 @@ async fn reply(
     who: String,
 ) -> Response<Full<Bytes>> {
     let command = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/status") => Command::Status,
+        (&Method::GET, "/status") => Command::Status {},
         (&Method::POST, "/command") => match timeout(COMMAND_TIME, read(request)).await {
             Ok(Ok(command)) => command,
             Ok(Err(why)) => return document(StatusCode::BAD_REQUEST, &wrong(why)),

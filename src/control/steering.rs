@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A command, as its JSON document.
+/// A command, as its JSON document. Those without a parameter have braces so that one that is given all the same is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Says what runs.
-    Status,
+    Status {},
     /// Reads the configuration again, as SIGHUP does.
-    Reload,
+    Reload {},
     /// Forgets what is cached.
     Flush {
         /// The name; `None`: every one.
@@ -45,7 +45,7 @@ pub enum Command {
         installed: bool,
     },
     /// Takes it back now.
-    Cancel,
+    Cancel {},
     /// Says more or less in the operator's log.
     LogLevel {
         /// As `RUST_LOG` has it.
@@ -56,19 +56,19 @@ pub enum Command {
 impl Command {
     /// Whether it changes anything: then it is logged who gave it.
     pub fn changes_something(&self) -> bool {
-        !matches!(self, Command::Status | Command::Trace { .. })
+        !matches!(self, Command::Status {} | Command::Trace { .. })
     }
 
     /// Its name, as the command line has it.
     pub fn name(&self) -> &'static str {
         match self {
-            Command::Status => "status",
-            Command::Reload => "reload",
+            Command::Status {} => "status",
+            Command::Reload {} => "reload",
             Command::Flush { .. } => "flush",
             Command::Trace { .. } => "trace",
             Command::Apply { .. } => "apply",
             Command::Confirm { .. } => "confirm",
-            Command::Cancel => "apply --cancel",
+            Command::Cancel {} => "apply --cancel",
             Command::LogLevel { .. } => "log-level",
         }
     }

@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::Duration;
 
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
 use super::alert::Alert;
 use super::desk::Board;
 
@@ -52,13 +54,8 @@ impl Courier {
     /// Starts the thread.
     pub(super) fn start(targets: Targets, board: Arc<Board>) -> io::Result<Courier> {
         let (orders, waiting) = sync_channel(QUEUE);
-        let round = Round {
-            targets,
-            board: Arc::clone(&board),
-            letters: VecDeque::new(),
-            pause: None,
-            agent: agent(),
-        };
+        let round =
+            Round { targets, board: Arc::clone(&board), letters: VecDeque::new(), pause: None, agent: None };
         thread::Builder::new().name("alerts".into()).spawn(move || round.run(&waiting))?;
         Ok(Courier { orders, board })
     }
@@ -81,12 +78,25 @@ impl Courier {
 }
 
 fn agent() -> ureq::Agent {
+    let tls = TlsConfig::builder().root_certs(authorities()).build();
     ureq::Agent::config_builder()
+        .tls_config(tls)
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
         .user_agent(concat!("kakehashi/", env!("CARGO_PKG_VERSION")))
         .build()
         .into()
+}
+
+/// Those that this host trusts, a company's own among them; where it names none, those that came with the program.
+fn authorities() -> RootCerts {
+    let found = rustls_native_certs::load_native_certs();
+    for fault in &found.errors {
+        tracing::warn!("certificate authorities of this host: {fault}");
+    }
+    let certificates: Vec<_> =
+        found.certs.iter().map(|octets| Certificate::from_der(octets).to_owned()).collect();
+    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&certificates) }
 }
 
 /// The thread's own.
@@ -97,7 +107,8 @@ struct Round {
     letters: VecDeque<(Arc<Alert>, u32)>,
     /// After a failure: until the next try.
     pause: Option<Duration>,
-    agent: ureq::Agent,
+    /// Made when it is needed first, and anew after a reload.
+    agent: Option<ureq::Agent>,
 }
 
 impl Round {
@@ -109,7 +120,7 @@ impl Round {
             };
             match order {
                 Ok(Order::Carry(alert)) => self.take(alert),
-                Ok(Order::Turn(targets)) => self.targets = targets,
+                Ok(Order::Turn(targets)) => (self.targets, self.agent) = (targets, None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -141,7 +152,8 @@ impl Round {
             return;
         };
         while let Some((alert, tries)) = self.letters.front_mut() {
-            let sent = self.agent.post(&url).header("Content-Type", "application/json").send(alert.line());
+            let agent = self.agent.get_or_insert_with(agent);
+            let sent = agent.post(&url).header("Content-Type", "application/json").send(alert.line());
             let Err(fault) = sent else {
                 self.letters.pop_front();
                 self.pause = None;

@@ -78,8 +78,8 @@ struct Steer {
 impl Steering for Steer {
     fn obey(&self, command: Command) -> Outcome {
         match command {
-            Command::Status => self.status(),
-            Command::Reload => {
+            Command::Status {} => self.status(),
+            Command::Reload {} => {
                 self.reloading.order();
                 Ok(json!({ "ordered": "reload" }))
             }
@@ -104,7 +104,7 @@ impl Steering for Steer {
                 let kept = if installed { Kept::InPlace } else { Kept::AtItsPath };
                 self.reloading.ask(|done| Order::Confirm(kept, done))
             }
-            Command::Cancel => self.reloading.ask(Order::Cancel),
+            Command::Cancel {} => self.reloading.ask(Order::Cancel),
             Command::LogLevel { level } => {
                 set_level(&level).map_err(|fault| fault.to_string())?;
                 Ok(json!({ "level": level }))

@@ -2,7 +2,7 @@
 //! for a slow reader than for a fast one. Without a browser.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::Ordering;
 
@@ -11,48 +11,8 @@ use serde_json::Value;
 use crate::client::ask;
 use crate::hostile::{Evil, serve};
 use crate::process::{PLANNING, Site, page};
+use crate::viewer::Viewer;
 use crate::{PATIENCE, wait};
-
-/// A viewer without a browser.
-struct Viewer(BufReader<TcpStream>);
-
-impl Viewer {
-    fn sit(address: SocketAddr) -> Viewer {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /api/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        Viewer(BufReader::new(stream))
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// The status of its response, and all of its head.
-    fn head(&mut self) -> (u16, String) {
-        let mut head = String::new();
-        loop {
-            let line = self.line();
-            if line.trim().is_empty() {
-                break;
-            }
-            head += &line.to_lowercase();
-        }
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
-    }
-
-    /// The next frame.
-    fn frame(&mut self) -> Value {
-        loop {
-            if self.line().starts_with("event: now") {
-                let data = self.line();
-                return serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-            }
-        }
-    }
-}
 
 #[test]
 fn one_computation_a_second_serves_eight_and_the_ninth_is_told_when_to_come_again() {

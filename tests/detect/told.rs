@@ -1,6 +1,6 @@
 //! An alert on its way: from a query to the log, the metrics, the status, a file and a webhook, of the built program.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -26,25 +26,10 @@ impl Receiving {
         std::thread::spawn(move || {
             let mut refused = false;
             for stream in listener.incoming().map_while(Result::ok) {
-                let mut reader = BufReader::new(&stream);
-                let mut length = 0;
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).unwrap();
-                    if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = value.trim().parse().unwrap();
-                    }
-                    if line.trim().is_empty() {
-                        break;
-                    }
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
                 let status = if refused { "204 No Content" } else { "503 Service Unavailable" };
-                write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                    .unwrap();
+                let document = take(stream, status).unwrap();
                 if refused {
-                    let _ = sender.send(serde_json::from_slice(&body).unwrap());
+                    let _ = sender.send(document);
                 }
                 refused = true;
             }
@@ -53,8 +38,28 @@ impl Receiving {
     }
 }
 
+/// Takes one request, whatever carries it; gives its document.
+pub fn take(stream: impl Read + Write, status: &str) -> io::Result<Value> {
+    let (mut reader, mut length) = (BufReader::new(stream), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    reader.get_mut().write_all(head.as_bytes())?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
 /// More names that do not exist than an ordinary client asks for in a minute, however the minutes fall.
-fn storm(server: SocketAddr) {
+pub fn storm(server: SocketAddr) {
     let socket = socket(server);
     for n in 0..800u16 {
         socket.send(&query(n, &format!("x{n}.technova.internal"))).unwrap();

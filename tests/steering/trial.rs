@@ -1,10 +1,14 @@
 //! Configurations on trial: what is confirmed stays, and everything else goes.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use nix::sys::signal::Signal;
 
 use crate::client::ask;
-use crate::process::PLANNING;
-use crate::{SOCKET, Site, document, done, plain_site, site, start, tell, upstream};
+use crate::process::{PLANNING, Server};
+use crate::{
+    PATIENCE, SOCKET, Site, ask_from, document, done, plain_site, site, start, tell, upstream, wait,
+};
 
 /// Writes beside the configuration one in which planning has another address.
 fn write_successor(site: &Site) {
@@ -139,4 +143,39 @@ fn a_configuration_with_errors_is_never_on_trial_and_one_is_taken_back_by_hand()
     assert_eq!(ask(server.dns, PLANNING), "10.0.30.100");
     let said = server.terminate().join("\n");
     assert!(said.contains("is on trial; confirm or cancel it first"), "{said}");
+}
+
+/// More names that do not exist than an ordinary client asks for in a minute, however the minutes fall.
+fn storm(client: Ipv4Addr, server: SocketAddr) {
+    for n in 0..800 {
+        assert_eq!(ask_from(client, server, &format!("x{n}.technova.internal")), "NXDOMAIN");
+    }
+}
+
+#[test]
+fn the_detectors_go_by_the_old_thresholds_again_when_a_configuration_is_taken_back() {
+    let site = plain_site();
+    // Else the storm itself would be a reason to take it back.
+    site.replace("main.toml", "min-queries = 20", "nxdomain-rise = \"off\"");
+    let main = format!("{}[detect]\nenabled = true\nnxdomain = \"5/s\"\n", site.read("main.toml"));
+    site.write("main.toml", &main);
+    site.write("next.toml", &main.replace("nxdomain = \"5/s\"", "nxdomain = \"off\""));
+    let mut server = start(&site);
+    let told = |server: &Server| server.metric("kakehashi_alerts_total{kind=\"nxdomain-storm\"}") as u32;
+    let storm_is_told = |server: &Server, client: Ipv4Addr, times: u32| {
+        storm(client, server.dns);
+        wait::until("the storm is told", PATIENCE, || (told(server) == times).then_some(()));
+    };
+    done(&site, &["apply", "--confirm", "5m", "next.toml"]);
+    storm(Ipv4Addr::new(127, 0, 0, 5), server.dns);
+    // The detectors look on as the log is written.
+    wait::until("the storm is in the log", PATIENCE, || {
+        (site.read("query.log").lines().count() >= 800).then_some(())
+    });
+    assert_eq!(told(&server), 0, "on trial nobody looks for storms");
+    done(&site, &["apply", "--cancel"]);
+    storm_is_told(&server, Ipv4Addr::new(127, 0, 0, 6), 1);
+    done(&site, &["apply", "--confirm", "1s", "next.toml"]);
+    server.until_says("is taken back: nobody confirmed it in time");
+    storm_is_told(&server, Ipv4Addr::new(127, 0, 0, 7), 2);
 }

@@ -37,7 +37,7 @@ enum How {
 
 /// Keeps what is on trial; says what was done.
 pub(super) fn confirm(socket: &Path) -> Result<String, Told> {
-    let status = call(socket, &Command::Status).map_err(tell)?;
+    let status = call(socket, &Command::Status {}).map_err(tell)?;
     let configuration = &status["configuration"];
     let path = |value: &Value| value.as_str().map(PathBuf::from);
     let Some(applied) = path(&configuration["on_trial"]["file"]) else {
@@ -58,7 +58,7 @@ pub(super) fn confirm(socket: &Path) -> Result<String, Told> {
         tell(format!("{from} is confirmed, but a restart reads the old {to}: {fault}; put it there by hand"))
     })?;
     // So that what is in force was read from where the next start reads it.
-    call(socket, &Command::Reload).map_err(tell)?;
+    call(socket, &Command::Reload {}).map_err(tell)?;
     let kept = kept.display();
     Ok(match how {
         How::Link => format!("{from} is confirmed; {to} leads to it now, and {kept} to what it led to\n"),

@@ -2,6 +2,7 @@
 
 mod call;
 mod install;
+mod screen;
 mod top;
 
 use std::fmt::Write;
@@ -117,7 +118,7 @@ pub(super) enum Order {
         #[command(flatten)]
         place: Place,
     },
-    /// Show a running server live: queries, hit ratio, latency, routes, upstreams.
+    /// Show a running server live: queries, hit ratio, latency, routes, upstreams. q quits.
     Top {
         #[command(flatten)]
         place: Place,
@@ -157,11 +158,11 @@ pub(super) fn run(order: Order) -> Done {
     let give = |command: &Command| call(socket, command).map_err(tell);
     match order {
         Order::Status { json, .. } => {
-            let status = give(&Command::Status)?;
+            let status = give(&Command::Status {})?;
             say(&if json { pretty(&status) } else { status_text(&status) });
         }
         Order::Reload { .. } => {
-            give(&Command::Reload)?;
+            give(&Command::Reload {})?;
             say("a reload is ordered; the log and `kakehashi status` say what came of it\n");
         }
         Order::Flush { name, subtree, view, .. } => {
@@ -185,7 +186,7 @@ pub(super) fn run(order: Order) -> Done {
             ));
         }
         Order::Apply { file: None, .. } => {
-            give(&Command::Cancel)?;
+            give(&Command::Cancel {})?;
             say("taken back: the configuration of before is in force\n");
         }
         Order::Confirm { .. } => say(&install::confirm(socket)?),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::screen::{Screen, Wish};
 use super::{call, nothing, text, texts};
 use crate::cli::{Done, say, tell};
 use crate::control::Command;
@@ -20,7 +21,7 @@ const ROWS: usize = 12;
 /// How it is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Until ctrl-c.
+    /// Until q or ctrl-c.
     Live,
     /// Once.
     Once,
@@ -28,26 +29,43 @@ pub(super) enum Mode {
 
 /// Shows it.
 pub(super) fn run(socket: &Path, mode: Mode) -> Done {
-    let look = || call(socket, &Command::Status).map_err(tell);
-    if mode == Mode::Once {
-        let status = look()?;
-        say(&frame(&nothing(), &status, status["uptime_seconds"].as_f64().unwrap_or(1.0)));
-        return Ok(());
+    let look = || call(socket, &Command::Status {});
+    match mode {
+        Mode::Once => say(&whole(&look().map_err(tell)?)),
+        // The terminal is given back before anything is told.
+        Mode::Live => live(look).map_err(tell)?,
     }
-    let mut out = io::stdout();
-    let clear = if out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+    Ok(())
+}
+
+fn live(look: impl Fn() -> Result<Value, String>) -> Result<(), String> {
     let mut before = (look()?, Instant::now());
+    let screen = Screen::take().map_err(|fault| format!("the terminal: {fault}"))?;
+    let mut text = whole(&before.0);
     loop {
-        thread::sleep(BEAT);
+        let shown = match &screen {
+            Some(screen) => screen.show(&text).and_then(|()| screen.wait(BEAT)),
+            None => pass_on(&text).inspect(|_| thread::sleep(BEAT)),
+        };
+        // A reader that went away ends it, too.
+        let Ok(Wish::More) = shown else { return Ok(()) };
         let now = (look()?, Instant::now());
-        let seconds = (now.1 - before.1).as_secs_f64();
-        // A reader that went away ends it.
-        let shown = write!(out, "{clear}{}", frame(&before.0, &now.0, seconds)).and_then(|()| out.flush());
-        if shown.is_err() {
-            return Ok(());
-        }
+        text = frame(&before.0, &now.0, (now.1 - before.1).as_secs_f64());
         before = now;
     }
+}
+
+/// To where no keys can be pressed, one frame after the other.
+fn pass_on(frame: &str) -> io::Result<Wish> {
+    let mut out = io::stdout();
+    let clear = if out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+    write!(out, "{clear}{frame}").and_then(|()| out.flush())?;
+    Ok(Wish::More)
+}
+
+/// What there was since the start.
+fn whole(status: &Value) -> String {
+    frame(&nothing(), status, status["uptime_seconds"].as_f64().unwrap_or(1.0))
 }
 
 fn frame(before: &Value, now: &Value, seconds: f64) -> String {
