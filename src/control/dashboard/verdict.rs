@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::frame::{Concern, Level};
 use super::glance::{Glance, GroupGlance, ServerGlance};
-use crate::control::status::ReloadResult;
+use crate::control::status::{AlertStatus, ReloadResult};
 
 /// A server that went down so often
 const FLAPS: usize = 3;
@@ -13,6 +13,8 @@ const FLAPS: usize = 3;
 const FLAPS_WITHIN: Duration = Duration::from_secs(600);
 /// So many of all answers may be SERVFAIL: the internet has broken domains.
 const SERVFAIL: f64 = 0.05;
+/// What detectors found is a matter of today; the list has what is older.
+const ALERTS_WITHIN: Duration = Duration::from_secs(86_400);
 /// Fewer answers than this say nothing.
 const ENOUGH: u64 = 20;
 
@@ -47,11 +49,17 @@ pub(super) fn concerns(glance: &Glance, rise: Rise, since: &mut Since) -> Vec<Co
     if let Some(trial) = &glance.configuration.on_trial {
         found.push(concern("on-trial", Level::Warning, &trial.file, "", trial.seconds as f64, None));
     }
-    if !glance.alerts.is_empty() {
-        found.push(concern("alerts", Level::Warning, "", "", glance.alerts.len() as f64, None));
+    let alerts = alerts_of_late(&glance.alerts, as_seconds(glance.now.unix_micros));
+    if alerts > 0 {
+        found.push(concern("alerts", Level::Warning, "", "", alerts as f64, None));
     }
     found.sort_by_key(|concern| std::cmp::Reverse(concern.level));
     found
+}
+
+fn alerts_of_late(alerts: &[AlertStatus], now: f64) -> usize {
+    let from = now - ALERTS_WITHIN.as_secs_f64();
+    alerts.iter().filter(|alert| seconds(&alert.time).is_none_or(|time| time >= from)).count()
 }
 
 fn of_group(group: &GroupGlance, now: u64) -> Vec<Concern> {
@@ -169,6 +177,16 @@ mod tests {
         let changes = [(100, false), (110, true), (300, false), (310, true), (650, false), (651, true)];
         assert_eq!(said(vec![server("up", &changes)], 660), [("server-flaps", Level::Warning, None)]);
         assert_eq!(said(vec![server("up", &changes)], 701), []);
+    }
+
+    #[test]
+    fn what_detectors_found_yesterday_is_no_concern_of_today() {
+        let alert = |time: &str| AlertStatus { time: time.into(), ..AlertStatus::default() };
+        let alerts =
+            [alert("2026-11-22T23:59:59Z"), alert("2026-11-23T00:00:01Z"), alert("2026-11-23T23:00:00Z")];
+        let now = seconds("2026-11-24T00:00:00Z").unwrap_or_default();
+        assert_eq!(alerts_of_late(&alerts, now), 2);
+        assert_eq!(alerts_of_late(&alerts, now + 86_400.0), 0);
     }
 
     #[test]
