@@ -28,6 +28,15 @@ pub fn at_most<T: PartialOrd + Display + Copy>(case: &str, wanted: T, measured: 
     assert!(measured <= wanted, "{case}: {measured}, at most {wanted} is wanted");
 }
 
+/// Memory that may grow by at most `wanted` octets: a line of the table. Where the machine is short of time, what is in
+/// flight at once counts too; so a failure only beyond twice that, unless the bounds are to be strict.
+pub fn grown_at_most(case: &str, wanted: u64, measured: u64) {
+    let millions = |octets: u64| format!("{:.1} MB", octets as f64 / 1e6);
+    row(case, format!("≤ {}", millions(wanted)), millions(measured));
+    let bound = if strict() { wanted } else { 2 * wanted };
+    assert!(measured <= bound, "{case}: {measured}, at most {bound} is wanted");
+}
+
 /// A share that must be at least `wanted`, of 1: a line of the table, and a failure where it is less.
 pub fn share(case: &str, wanted: f64, measured: f64) {
     row(case, format!("≥ {} %", wanted * 100.0), format!("{:.2} %", measured * 100.0));
