@@ -101,7 +101,7 @@ const PRIVATE: [&str; 14] = [
 /// Domains by their hash.
 pub(super) struct Lists {
     table: HashTable<(Name, Standing)>,
-    /// A bit for each [shape](shape) of a domain in the table: most names are told by it to be in no list.
+    /// A bit for each [shape] of a domain in the table: most names are told by it to be in no list.
     shapes: [u64; SHAPES / 64],
     seed: RandomState,
 }
