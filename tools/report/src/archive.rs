@@ -10,16 +10,17 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, new_null_array,
 };
 use datafusion::arrow::compute::{cast, filter_record_batch};
-use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use datafusion::arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
+use crate::line::believable;
 use crate::period::Period;
 use crate::table::{self, Column, TIME, WEIGHT};
 
-/// Keys of a line that the archive has no column for, as JSON: the sampling factor is one.
+/// Keys of a line that the archive has no column for, as JSON: in the first archives the sampling factor was one.
 const OTHER: &str = "other";
 const SAMPLE: &str = "kakehashi.sample";
 
@@ -62,6 +63,11 @@ fn shaped(batch: &RecordBatch, columns: &[Column]) -> Result<RecordBatch, ArrowE
 fn shaped_column(batch: &RecordBatch, column: Column) -> Result<ArrayRef, ArrowError> {
     let found = batch.column_by_name(column.name);
     match (column.name, found) {
+        (WEIGHT, Some(factors)) => {
+            let factors = cast(factors, &DataType::Int64)?;
+            let factors = factors.as_primitive::<Int64Type>().iter();
+            Ok(Arc::new(factors.map(|factor| Some(believable(factor.unwrap_or(1)))).collect::<Int64Array>()))
+        }
         (WEIGHT, None) => Ok(Arc::new(weights(batch)?)),
         ("groups", Some(lists)) if lists.as_list_opt::<i32>().is_some() => joined(lists.as_list()),
         (_, Some(list)) if list.data_type().is_nested() => {
@@ -106,5 +112,5 @@ fn weights(batch: &RecordBatch) -> Result<Int64Array, ArrowError> {
 
 fn weight(keys: &str) -> i64 {
     let keys: serde_json::Value = serde_json::from_str(keys).unwrap_or_default();
-    keys.get(SAMPLE).and_then(serde_json::Value::as_i64).unwrap_or(1).max(1)
+    believable(keys.get(SAMPLE).and_then(serde_json::Value::as_i64).unwrap_or(1))
 }

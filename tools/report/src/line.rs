@@ -86,13 +86,13 @@ impl<'a> Line<'a> {
 
     /// How many queries the line stands for: the factor of the log's sampling.
     pub fn weight(&self) -> i64 {
-        self.kakehashi
-            .sample
-            .0
-            .and_then(|factor| i64::try_from(factor).ok())
-            .unwrap_or(1)
-            .clamp(1, MOST_SAMPLED)
+        believable(self.kakehashi.sample.0.and_then(|factor| i64::try_from(factor).ok()).unwrap_or(1))
     }
+}
+
+/// A sampling factor as it may be counted with.
+pub fn believable(factor: i64) -> i64 {
+    factor.clamp(1, MOST_SAMPLED)
 }
 
 /// No sampling is coarser, and sums of it over any log stay far from overflow.

@@ -59,7 +59,7 @@ fn the_archive_is_walked_and_hours_outside_the_time_are_not_opened() {
 }
 
 #[test]
-fn parquet_of_the_archive_counts_as_its_lines_did() {
+fn parquet_of_an_archive_without_a_column_of_weights_counts_as_its_lines_did() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.parquet");
     parquet(&path, &[(0, "A.technova.local.", "{}"), (1, "b.technova.local.", r#"{"kakehashi.sample":9}"#)]);
