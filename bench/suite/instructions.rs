@@ -14,7 +14,7 @@ use super::results::Count;
 use super::scenario::Scenario;
 use super::stand::Stand;
 
-const SCENARIOS: [Scenario; 3] = [Scenario::Hot, Scenario::Auth, Scenario::Miss];
+const SCENARIOS: [Scenario; 4] = [Scenario::Hot, Scenario::Trickle, Scenario::Auth, Scenario::Miss];
 /// Queries of the shorter and of the longer run.
 const QUERIES: [u64; 2] = [10_000, 40_000];
 

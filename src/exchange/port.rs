@@ -22,7 +22,7 @@ use super::flips::Flips;
 /// different ones.
 const MOST: usize = 1024;
 /// How many queries leave from a port: opening it then costs each of them less than a tenth of sending it.
-const USES: u32 = 24;
+const USES: u32 = 64;
 /// How long a port is used.
 const LIFE: Duration = Duration::from_secs(3);
 /// The next port is one of so many that rested longest.

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
-use super::batch::{BATCH, Datagram, Inbox, Local, Outbox, watch};
+use super::batch::{Datagram, Inbox, Local, Outbox, Received, Rest, watch};
 use super::lane::Seat;
 use super::socket::{Origin, close_door};
 use super::worker::{Fate, Flight, Worker};
@@ -82,11 +82,11 @@ impl<S: Service> Udp<S> {
             let mut rounds = 0;
             loop {
                 match self.take_batch() {
-                    Ok(count) => {
+                    Ok(rest) => {
                         self.send(&self.replies).await;
                         self.worker.service.batch_done();
-                        if count < BATCH {
-                            // The kernel had no more; what comes after sets the readiness again.
+                        if rest == Rest::Nothing {
+                            // What comes after sets the readiness again.
                             ready.clear_ready();
                             break;
                         }
@@ -110,10 +110,10 @@ impl<S: Service> Udp<S> {
     }
 
     /// Reads one batch and leaves in `replies` what can be answered at once.
-    fn take_batch(self: &Rc<Self>) -> io::Result<usize> {
+    fn take_batch(self: &Rc<Self>) -> io::Result<Rest> {
         let mut inbox = self.inbox.borrow_mut();
         let mut replies = self.replies.borrow_mut();
-        let count = inbox.receive(self.socket.get_ref().as_fd())?;
+        let Received { count, rest } = inbox.receive(self.socket.get_ref().as_fd())?;
         let now = clock::now();
         let stats = &self.worker.stats;
         stats.batches.add(1);
@@ -131,7 +131,7 @@ impl<S: Service> Udp<S> {
                 Fate::Resolve(flight) => self.resolve(datagram, now, flight),
             }
         }
-        Ok(count)
+        Ok(rest)
     }
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {
@@ -233,14 +233,14 @@ impl<S: Service> Udp<S> {
         };
         self.send(&self.replies).await;
         for _ in 0..rounds {
-            let count = match self.take_batch() {
-                Ok(count) => count,
+            let rest = match self.take_batch() {
+                Ok(rest) => rest,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error for the peer that the closed door has: there may be more behind it.
                 Err(_) => continue,
             };
             self.send(&self.replies).await;
-            if count < BATCH {
+            if rest == Rest::Nothing {
                 break;
             }
         }
