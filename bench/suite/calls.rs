@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::load::{Pace, Until};
+use super::load::Until;
 use super::peer::Server;
 use super::process::{Process, number_after, on_path};
 use super::results::Count;
@@ -16,8 +16,6 @@ use super::scenario::Scenario;
 use super::stand::{OTHER_CORE, Running, Stand};
 
 const SCENARIOS: [Scenario; 4] = [Scenario::Hot, Scenario::Miss, Scenario::Trickle, Scenario::LogHot];
-/// Slow enough that a server under strace still sleeps between one query and the next.
-const TRICKLE: Pace = Pace::Rate(1_000);
 /// How many kinds are named at most, and how often at least one is used that is.
 const NAMED: usize = 6;
 const RARE: f64 = 0.001;
@@ -59,8 +57,8 @@ pub fn measure(
 fn count(running: &Running, server: Server, scenario: Scenario, length: Duration) -> io::Result<Count> {
     let summary = running.folder.join("strace.summary");
     let mut strace = attach(running, &summary)?;
-    let pace = if scenario == Scenario::Trickle { TRICKLE } else { scenario.pace() };
-    let answered = scenario.load(running, pace, Until::Elapsed(length))?.answered.max(1) as f64;
+    let answered =
+        scenario.load(running, scenario.pace_when_slowed(), Until::Elapsed(length))?.answered.max(1) as f64;
     strace.signal(Signal::SIGINT);
     strace.wait()?;
     let kinds = kinds(&fs::read_to_string(&summary)?);

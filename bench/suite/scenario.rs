@@ -141,6 +141,14 @@ impl Scenario {
         }
     }
 
+    /// How fast it comes while a tool slows the server down: of a trickle each query still finds it asleep.
+    pub fn pace_when_slowed(self) -> Pace {
+        match self {
+            Scenario::Trickle => Pace::Rate(1_000),
+            other => other.pace(),
+        }
+    }
+
     /// Asks a server over UDP.
     pub fn load(self, running: &Running, pace: Pace, until: Until<'_>) -> io::Result<Outcome> {
         let mut questions = self.questions();

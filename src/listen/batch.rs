@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::Interest;
@@ -299,8 +300,9 @@ impl Outbox {
 
 /// Watches a socket for datagrams to read, on the runtime of this thread. Not for room to write: the kernel would wake the
 /// thread for each reply that leaves the send buffer.
-pub fn watch(socket: UdpSocket) -> io::Result<AsyncFd<UdpSocket>> {
-    // SAFETY: a `UdpSocket` owns one open descriptor, the same as long as it lives, and only lends it.
+pub fn watch(socket: Rc<UdpSocket>) -> io::Result<AsyncFd<Rc<UdpSocket>>> {
+    // SAFETY: a `UdpSocket` owns one open descriptor, the same as long as it lives, and only lends it; the `Rc` keeps it
+    // alive, in place, for as long as it is watched.
     Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
 }
 
@@ -326,92 +328,4 @@ fn blank_headers() -> Box<[libc::mmsghdr]> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::os::fd::AsFd;
-
-    use super::*;
-
-    fn pair() -> (UdpSocket, UdpSocket, Local) {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let bound = server.local_addr().unwrap();
-        client.connect(bound).unwrap();
-        (server, client, Local { bound })
-    }
-
-    fn path(client: SocketAddr, local: SocketAddr) -> Path {
-        Path { client, local, transport: Transport::Udp }
-    }
-
-    #[test]
-    fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
-        let (server, client, local) = pair();
-        let mut inbox = Inbox::new(local);
-        assert_eq!(inbox.receive(server.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let total = LEAST + BATCH + 1;
-        for n in 0..total {
-            client.send(&vec![n as u8; n]).unwrap();
-        }
-        let mut sent = 0..total;
-        for (count, rest) in [(LEAST, Rest::Perhaps), (BATCH, Rest::Perhaps), (1, Rest::Nothing)] {
-            assert_eq!(inbox.receive(server.as_fd()).unwrap(), Received { count, rest });
-            for (n, length) in sent.by_ref().take(count).enumerate() {
-                let datagram = inbox.datagram(n).unwrap();
-                assert_eq!(datagram.payload, vec![length as u8; length]);
-                assert_eq!(datagram.path, path(client.local_addr().unwrap(), local.bound));
-            }
-        }
-        assert_eq!(sent.len(), 0);
-    }
-
-    #[test]
-    fn a_datagram_longer_than_any_query_is_not_looked_at() {
-        let (server, client, local) = pair();
-        client.send(&[1; DATAGRAM + 1]).unwrap();
-        client.send(&[2; DATAGRAM]).unwrap();
-        let mut inbox = Inbox::new(local);
-        assert_eq!(inbox.receive(server.as_fd()).unwrap().count, 2);
-        assert!(inbox.datagram(0).is_none());
-        assert_eq!(inbox.datagram(1).unwrap().payload.len(), DATAGRAM);
-    }
-
-    #[test]
-    fn a_reply_that_cannot_be_sent_does_not_hold_up_the_others() {
-        let (server, client, local) = pair();
-        let mut outbox = Outbox::new(local);
-        let client_address = client.local_addr().unwrap();
-        // The port 0 cannot be sent to (EINVAL), and 70,000 octets are no datagram (EMSGSIZE).
-        for (to, length) in [
-            (SocketAddr::new(client_address.ip(), 0), 1),
-            (client_address, 2),
-            (client_address, 70_000),
-            (client_address, 4),
-        ] {
-            outbox.slot().unwrap().resize(length, 7);
-            outbox.commit(&path(to, local.bound));
-        }
-        assert_eq!(outbox.send(server.as_fd()), Sent { sent: 2, failed: 2, waiting: 0 });
-        assert!(outbox.is_empty());
-        let mut buffer = [0; 8];
-        assert_eq!(client.recv(&mut buffer).unwrap(), 2);
-        assert_eq!(client.recv(&mut buffer).unwrap(), 4);
-    }
-
-    #[test]
-    fn replies_wait_where_the_send_buffer_is_full() {
-        let (server, client, local) = pair();
-        let (a, b) = std::os::unix::net::UnixDatagram::pair().unwrap();
-        a.set_nonblocking(true).unwrap();
-        // A UDP socket on loopback delivers at once, so a Unix datagram socket, whose queue is short, stands in.
-        while a.send(&[0; 100]).is_ok() {}
-        let mut outbox = Outbox::new(local);
-        outbox.slot().unwrap().push(1);
-        outbox.commit(&path(client.local_addr().unwrap(), local.bound));
-        outbox.slots[0].name_length = 0;
-        assert_eq!(outbox.send(a.as_fd()), Sent { sent: 0, failed: 0, waiting: 1 });
-        b.recv(&mut [0; 200]).unwrap();
-        assert_eq!(outbox.send(a.as_fd()), Sent { sent: 1, failed: 0, waiting: 0 });
-        drop(server);
-    }
-}
+mod tests;

@@ -339,7 +339,10 @@ fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Opt
     let request = asked.request;
     worker.emit(&Event {
         unix_micros: asked.now.unix_micros,
-        duration_micros: micros(worker, asked.now),
+        duration_micros: match trace.source {
+            Source::AnswerCache => micros_between(asked.now, worker.lately(asked.now)),
+            _ => micros(worker, asked.now),
+        },
         path: *asked.path,
         network: asked.client.map(|client| client.network),
         view: asked.client.map(|client| client.view),
@@ -364,5 +367,9 @@ pub(super) fn conclude_cached(worker: &Worker, asked: &Asked<'_>, origin: &Origi
 }
 
 fn micros(worker: &Worker, since: Now) -> u32 {
-    u32::try_from(worker.now().monotonic.saturating_sub(since.monotonic).as_micros()).unwrap_or(u32::MAX)
+    micros_between(since, worker.now().monotonic)
+}
+
+fn micros_between(since: Now, until: Duration) -> u32 {
+    u32::try_from(until.saturating_sub(since.monotonic).as_micros()).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ pub mod explain;
 mod fetch;
 mod finish;
 pub mod lane;
+mod reading;
 mod share;
 pub mod snapshot;
 mod step;

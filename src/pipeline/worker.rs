@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use super::errand::{Errand, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
+use super::reading::Reading;
 use super::snapshot::{Prefetch, Shared, Snapshot};
 use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
@@ -70,6 +71,7 @@ pub struct Worker {
     traced: RefCell<Option<TracedEvent>>,
     recorder: RefCell<Recorder>,
     clock: Clock,
+    pub(super) reading: Reading,
     turns: Cell<u16>,
     counts: Arc<PublishedCounts>,
 }
@@ -95,13 +97,13 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Rc<Worker> {
         let (generation, installed) = (shared.generation(), shared.installed());
         let snapshot = Arc::clone(&*shared.snapshot());
-        let errands = shared.enlist();
         let Outfit { mut exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
         exchange.hear_while(recorder.passages_wanted());
         Rc::new_cyclic(|own| Worker {
             own: Weak::clone(own),
             traced: RefCell::default(),
+            errands: shared.enlist(),
             shared,
             exchange,
             counts,
@@ -115,9 +117,9 @@ impl Worker {
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
             installed: Cell::new(installed),
-            errands,
             recorder: RefCell::new(recorder),
             clock,
+            reading: Reading::default(),
             turns: Cell::new(0),
         })
     }
@@ -345,7 +347,6 @@ impl Worker {
             Admit::Drop => None,
             Admit::Resolve => Rc::clone(&self).resolve(packet, path, now).await,
         };
-        // Whoever asked may have lost patience.
         let _ = done.send(Traced { reply, event: self.traced.take() });
     }
 
