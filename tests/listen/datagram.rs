@@ -38,6 +38,26 @@ fn an_ipv6_wildcard_leaves_ipv4_to_the_ipv4_socket() {
     server.stop();
 }
 
+/// After 64 full batches in a row the reader no longer waits to be woken; it must again when the load is over.
+#[test]
+fn a_socket_that_was_under_load_is_heard_when_one_query_comes() {
+    const LOAD: u64 = 6_000;
+    let server = Server::start(&loopback());
+    let client = server.udp();
+    for round in 1..=3 {
+        client.send(&query(0, ask::STALL)).unwrap();
+        for _ in 0..LOAD {
+            client.send(&query(0, ask::SILENCE)).unwrap();
+        }
+        server.gate.add_permits(1);
+        let all = u64::from(round) * (LOAD + 2) - 1;
+        server.until("all is read", |server| server.sum(|stats| stats.datagrams_in.get()) == all);
+        client.send(&query(round, ask::NOW)).unwrap();
+        assert_eq!(receive(&client), (round, 0));
+    }
+    server.stop();
+}
+
 #[test]
 fn ten_thousand_datagrams_in_bursts_are_answered_exactly_once() {
     const CLIENTS: u16 = 10;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use kakehashi::listen::{Admit, Begin, Landing, ListenConfig, Listening, Service, Stats, start};
 use kakehashi::query::{Now, Path};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// Longer than anything here takes; a test that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +29,8 @@ mod ask {
     /// When the gate lets it through.
     pub const GATED: u8 = b'g';
     pub const SILENCE: u8 = b's';
+    /// Holds up the whole worker until the gate lets it through.
+    pub const STALL: u8 = b'w';
     pub const PANIC: u8 = b'p';
     pub const LATE_PANIC: u8 = b'q';
     /// In the lane: at once, at the beginning, and when it has landed.
@@ -60,6 +62,12 @@ impl Service for Echo {
                 Admit::Reply
             }
             Some(&ask::PANIC) => panic!("as asked"),
+            Some(&ask::STALL) => {
+                while self.gate.try_acquire().map(SemaphorePermit::forget).is_err() {
+                    thread::yield_now();
+                }
+                Admit::Drop
+            }
             Some(&(ask::LATER | ask::GATED | ask::LATE_PANIC)) => Admit::Resolve,
             Some(&(ask::LANE | ask::LANE_PANIC | ask::LANDING_PANIC)) => Admit::Resolve,
             _ => Admit::Drop,
