@@ -55,6 +55,8 @@ pub struct Datagram<'b> {
 /// Room for one batch of arriving datagrams.
 pub struct Inbox {
     local: Local,
+    /// What is asked where datagrams do not carry it.
+    own: SocketAddr,
     slots: Box<[Arrival]>,
     headers: Box<[libc::mmsghdr]>,
     /// How many datagrams the next call asks for: after a full batch more, after one that was not, as many as came.
@@ -96,7 +98,7 @@ impl Inbox {
             payload: [0; DATAGRAM],
         };
         let slots = (0..BATCH).map(|_| slot()).collect();
-        Inbox { local, slots, headers: blank_headers(), wanted: LEAST }
+        Inbox { local, own: canonical(local.bound), slots, headers: blank_headers(), wanted: LEAST }
     }
 
     /// Reads what has arrived, at most [`BATCH`] datagrams, without waiting.
@@ -145,11 +147,11 @@ impl Inbox {
         }
         let client = slot.name.read().filter(|client| client.port() != 0)?;
         let local = match slot.control.read(header.msg_hdr.msg_controllen) {
-            Some(asked) => SocketAddr::new(asked.ip(), self.local.bound.port()),
-            None => self.local.bound,
+            Some(asked) => canonical(SocketAddr::new(asked.ip(), self.local.bound.port())),
+            None => self.own,
         };
         let payload = slot.payload.get(..header.msg_len as usize)?;
-        let path = Path { client: canonical(client), local: canonical(local), transport: Transport::Udp };
+        let path = Path { client: canonical(client), local, transport: Transport::Udp };
         Some(Datagram { payload, path })
     }
 }
@@ -219,10 +221,11 @@ impl Outbox {
 
     /// Addresses what was written to [`Outbox::slot`] to the client of `path`, from the address that it asked.
     pub fn commit(&mut self, path: &Path) {
-        let (client, asked) = (self.native(path.client), self.native(path.local));
+        let client = self.native(path.client);
+        let asked = self.local.is_wildcard().then(|| self.native(path.local));
         let Some(slot) = self.slots.get_mut(self.filled) else { return };
         slot.name_length = slot.name.write(client);
-        slot.control_length = if self.local.is_wildcard() { slot.control.write(asked) } else { 0 };
+        slot.control_length = asked.map_or(0, |asked| slot.control.write(asked));
         self.filled += 1;
     }
 
