@@ -1,7 +1,7 @@
 //! Turns at the costly pages. One is made at a time, and the processor is left alone between two; what is made is for all
 //! who were waiting when it was begun, so a thousand scrapes at once cost a few.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant as Moment, sleep_until};
@@ -60,7 +60,7 @@ impl Last {
         }
         let begun = Instant::now();
         let whole = make();
-        let took: Duration = begun.elapsed();
+        let took = begun.elapsed();
         self.rested = Some(Moment::now() + took * (SHARE - 1));
         self.made = page.is_common().then(|| Made { page, begun, whole: whole.clone() });
         whole
