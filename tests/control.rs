@@ -3,8 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kakehashi::control::dashboard::Glance;
@@ -19,11 +19,14 @@ use serde_json::{Value, json};
 #[derive(Default)]
 struct Fake {
     broken: AtomicBool,
+    /// Whoever holds it has the metrics wait.
+    gate: Mutex<()>,
     scrapes: AtomicUsize,
 }
 
 impl Status for Fake {
     fn metrics(&self, _: Format) -> String {
+        let _open = self.gate.lock().unwrap();
         self.scrapes.fetch_add(1, Ordering::Relaxed);
         "kakehashi_build_info{version=\"0.1.0\"} 1\n".repeat(1_000)
     }
@@ -273,7 +276,36 @@ fn many_scrapes_at_once_are_all_answered() {
             scope.spawn(|| assert_eq!(endpoint.ask("GET", "/metrics").code, 200));
         }
     });
-    assert_eq!(endpoint.status.scrapes.load(Ordering::Relaxed), 100);
+}
+
+#[test]
+fn scrapes_that_wait_together_are_given_the_same() {
+    let endpoint = start();
+    let gate = endpoint.status.gate.lock().unwrap();
+    let waiting: Vec<TcpStream> = (0..60)
+        .map(|_| {
+            let mut stream = endpoint.connect();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    drop(gate);
+    let whole = endpoint.ask("GET", "/metrics").body;
+    for mut stream in waiting {
+        let Answer { code, body, .. } = answer(&mut stream);
+        assert_eq!((code, body == whole), (200, true));
+    }
+    let made = endpoint.status.scrapes.load(Ordering::Relaxed);
+    assert!(made <= 10, "{made}");
+}
+
+#[test]
+fn nobody_is_given_what_was_made_before_he_asked() {
+    let endpoint = start();
+    for nth in 1..=10 {
+        endpoint.ask("GET", "/metrics");
+        assert_eq!(endpoint.status.scrapes.load(Ordering::Relaxed), nth);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod server;
 pub mod socket;
 pub mod status;
 pub mod steering;
+mod turn;
 
 pub use server::{Running, start};
 pub use status::{Status, StatusDocument};

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
@@ -18,6 +18,8 @@ use crate::observe::registry::Format;
 
 /// A response; its body is whole, or a stream.
 pub type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// A response whose body is whole: several may be given the same.
+pub type Whole = Response<Full<Bytes>>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -94,8 +96,13 @@ impl Page {
         matches!(self, Page::Metrics(_) | Page::Status | Page::Explain)
     }
 
+    /// Whether all who wait for it can be given the same: nothing of the request is in it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Page::Metrics(_) | Page::Status)
+    }
+
     /// Makes it.
-    pub fn reply(self, query: &str, status: &dyn Status) -> Reply {
+    pub fn reply(self, query: &str, status: &dyn Status) -> Whole {
         match self {
             Page::Asset(asset) => {
                 let mut reply = reply(StatusCode::OK, asset.kind, asset.text);
@@ -104,7 +111,7 @@ impl Page {
                 reply
             }
             // The stream itself is made where the seats are.
-            Page::Live => live(http_body_util::Empty::new().boxed_unsync()),
+            Page::Live => reply(StatusCode::OK, EVENTS, ""),
             Page::Explain => match Question::of(query) {
                 Ok(question) => json(StatusCode::OK, &status.explain(&question)),
                 Err(wrong) => json(StatusCode::BAD_REQUEST, &wrong),
@@ -162,27 +169,25 @@ fn accepted(headers: &HeaderMap) -> Format {
 
 /// A stream of events.
 pub fn live(body: UnsyncBoxBody<Bytes, Infallible>) -> Reply {
-    let mut reply = reply(StatusCode::OK, EVENTS, "");
-    *reply.body_mut() = body;
-    reply
+    reply(StatusCode::OK, EVENTS, "").map(|_| body)
 }
 
 /// All seats are taken.
-pub fn full() -> Reply {
+pub fn full() -> Whole {
     let mut reply = reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, "as many look as may at once\n");
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(LATER));
     reply
 }
 
-fn json(code: StatusCode, document: &impl serde::Serialize) -> Reply {
+fn json(code: StatusCode, document: &impl serde::Serialize) -> Whole {
     match serde_json::to_vec(document) {
         Ok(document) => reply(code, JSON, document),
         Err(fault) => reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{fault}\n")),
     }
 }
 
-fn reply(code: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()).boxed_unsync());
+fn reply(code: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Whole {
+    let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = code;
     // Pages hold names that clients and upstreams chose: a browser must neither guess a type nor run anything.
     let headers = [

@@ -1,7 +1,8 @@
 //! The thread that serves the pages: hyper's HTTP/1 on a small runtime, everything about it bounded.
 //!
-//! One request a connection, a deadline for each, so many connections at once; costly pages take turns and leave the
-//! processor alone between them; the dashboard's streams have a few seats and deadlines of their own. Whoever floods this port waits in the kernel's queue, and DNS does not notice.
+//! One request a connection, a deadline for each, so many connections at once; costly pages take turns ([`turn`](super::turn));
+//! the dashboard's streams have a few seats and deadlines of their own. Whoever floods this port waits in the kernel's
+//! queue, the thread stands back behind the workers, and DNS does not notice.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
@@ -20,12 +21,13 @@ use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant as Moment, sleep, timeout, timeout_at};
 
 use super::dashboard::stream::{Limit, Theatre};
 use super::page::{self, Page, Reply};
 use super::status::Status;
+use super::turn::Turns;
 
 /// Connections at once.
 const CONNECTIONS: u32 = 64;
@@ -43,8 +45,8 @@ const WHOLE_TIME: Duration = Duration::from_secs(15);
 const SEND_BUFFER: usize = 64 << 10;
 /// What is read, and for how long, of a request that was answered before its end: a reset would lose the answer.
 const LINGER: (usize, Duration) = (64 << 10, Duration::from_millis(500));
-/// Costly pages may take one part of the processor's time in so many.
-const SHARE: u32 = 5;
+/// How far the thread stands back (nice(1)): where a worker needs all of a processor, a tenth of it is left for pages.
+const NICE: i32 = 10;
 /// What open connections get when the server stops.
 const DRAIN: Duration = Duration::from_millis(100);
 /// The pause when no connection can be taken for want of descriptors.
@@ -64,7 +66,8 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(());
     let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
-        let desk = Arc::new(Desk { status, turn: Arc::default(), theatre: Arc::default() });
+        stand_back();
+        let desk = Arc::new(Desk { status, turns: Turns::default(), theatre: Arc::default() });
         let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
         runtime.block_on(async {
             accept(&listener, &slots, &desk, stopped).await;
@@ -74,6 +77,13 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
         });
     })?;
     Ok(Running { address, stop, thread })
+}
+
+/// Lowers this thread's own priority: on Linux each thread has one.
+fn stand_back() {
+    if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!("the pages keep the priority of the workers: {fault}");
+    }
 }
 
 impl Running {
@@ -94,7 +104,7 @@ impl Running {
 /// What every connection needs.
 struct Desk {
     status: Arc<dyn Status>,
-    turn: Arc<Mutex<()>>,
+    turns: Turns,
     theatre: Arc<Theatre>,
 }
 
@@ -180,28 +190,21 @@ impl Desk {
         if page == Page::Live {
             return self.live(request.method(), limit);
         }
-        if !page.is_costly() {
-            return page.reply(query, self.status.as_ref());
-        }
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        let begin = Instant::now();
-        let reply = page.reply(query, self.status.as_ref());
-        let rest = begin.elapsed() * (SHARE - 1);
-        tokio::spawn(async move {
-            sleep(rest).await;
-            drop(turn);
-        });
-        reply
+        let make = || page.reply(query, self.status.as_ref());
+        let whole = if page.is_costly() { self.turns.take(page, make).await } else { make() };
+        whole.map(BodyExt::boxed_unsync)
     }
+
     /// A seat before the dashboard's events. Whoever only asks for the head takes none.
     fn live(&self, method: &Method, limit: Limit) -> Reply {
+        let whole = |reply: page::Whole| reply.map(BodyExt::boxed_unsync);
         if method == Method::HEAD {
             let has_room = self.theatre.has_room();
-            return if has_room { Page::Live.reply("", self.status.as_ref()) } else { page::full() };
+            return whole(if has_room { Page::Live.reply("", self.status.as_ref()) } else { page::full() });
         }
         match self.theatre.sit(&self.status) {
             Some(seat) => page::live(StreamBody::new(seat.watch(limit)).boxed_unsync()),
-            None => page::full(),
+            None => whole(page::full()),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::address::canonical;
 use super::seats::NoSeat;
 use super::stats::Closed;
 use super::stream::{self, Link};
-use super::worker::Worker;
+use super::worker::{Worker, watched};
 use crate::query::{Path, Transport};
 
 /// After an accept that failed for want of file descriptors or memory.
@@ -57,14 +57,17 @@ impl Connections {
     }
 }
 
-/// Takes a connection off the list, whatever ended it.
+/// Takes a connection off the list, whatever ended it, and counts it as closed.
 struct Listed<S: Service> {
     worker: Rc<Worker<S>>,
     number: u64,
+    /// Why it ended.
+    reason: Cell<Closed>,
 }
 
 impl<S: Service> Drop for Listed<S> {
     fn drop(&mut self) {
+        self.worker.stats.closed(self.reason.get()).add(1);
         self.worker.connections.links.borrow_mut().remove(&self.number);
         self.worker.one_less();
     }
@@ -128,11 +131,11 @@ impl<S: Service> Door<S> {
         let link = Rc::new(Link::new(seat, bell, now));
         let number = worker.connections.add(link.clone());
         worker.stats.tcp_open.set(worker.connections.len() as u64);
-        let listed = Listed { worker: worker.clone(), number };
-        spawn_local(async move {
-            let reason = stream::serve(&listed.worker, stream, path, &link).await;
-            listed.worker.stats.closed(reason).add(1);
-        });
+        // Unless it says otherwise, a panic of ours has broken it.
+        let listed = Listed { worker: worker.clone(), number, reason: Cell::new(Closed::Broken) };
+        spawn_local(watched(worker.clone(), async move {
+            listed.reason.set(stream::serve(&listed.worker, stream, path, &link).await);
+        }));
     }
 
     /// Lets in who is at the door, and then nobody.

@@ -56,7 +56,7 @@ pub struct Stats {
     pub in_flight: Counter,
     /// Queries turned away because too many were in flight.
     pub overloaded: Counter,
-    /// Tasks that a bug of ours ended; the socket that they served was taken up again.
+    /// Tasks that a bug of ours ended: what reads or writes a socket, and is begun again; a connection; a query.
     pub panics: Counter,
     /// Goes up at least twice a second as long as the worker's event loop turns.
     pub heartbeat: Counter,
@@ -73,7 +73,7 @@ pub enum Closed {
     Stalled,
     /// What came was no DNS message.
     Garbage,
-    /// The connection broke.
+    /// The connection broke, or a bug of ours broke it.
     Broken,
     /// It was the longest idle when another client needed its place.
     Evicted,

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
@@ -43,8 +42,8 @@ pub(super) struct Worker<S: Service> {
     /// Where a stream's reply is written before its length is known.
     pub scratch: Cell<Vec<u8>>,
     in_flight: Cell<usize>,
-    /// What runs now is kept running, and its keeper counts its panics.
-    is_kept: Cell<bool>,
+    /// What runs now has its panics counted, whatever else they end.
+    is_watched: Cell<bool>,
     /// Something ended: a resolution or a connection.
     settled: Notify,
 }
@@ -103,7 +102,7 @@ impl<S: Service> Sockets<S> {
             lane: Lane::new(),
             scratch: Cell::default(),
             in_flight: Cell::new(0),
-            is_kept: Cell::new(false),
+            is_watched: Cell::new(false),
             settled: Notify::new(),
         });
         let waiting = worker.clone();
@@ -194,11 +193,10 @@ impl<S: Service> Worker<S> {
         let keeper = spawn_local(async move {
             // A set ends its task when it is dropped, so ending this task ends the other.
             let mut running = JoinSet::new();
-            running.spawn_local(kept(worker.clone(), make()));
+            running.spawn_local(watched(worker.clone(), make()));
             while let Some(Err(error)) = running.join_next().await {
                 if error.is_panic() {
-                    worker.stats.panics.add(1);
-                    running.spawn_local(kept(worker.clone(), make()));
+                    running.spawn_local(watched(worker.clone(), make()));
                 }
             }
         });
@@ -219,27 +217,36 @@ impl<S: Service> Worker<S> {
     }
 }
 
-/// Runs a task whose panics its keeper counts: what they end in flight does not count them again.
-async fn kept<S: Service>(worker: Rc<Worker<S>>, task: impl Future<Output = ()>) {
-    struct Ending<'a>(&'a Cell<bool>);
-    impl Drop for Ending<'_> {
-        fn drop(&mut self) {
-            self.0.set(false);
-        }
-    }
-    let mut task = pin!(task);
-    poll_fn(|context| {
-        worker.is_kept.set(true);
-        let _ending = Ending(&worker.is_kept);
+/// A task whose panics are counted: once each, though queries in flight end with them.
+pub(super) fn watched<S: Service>(
+    worker: Rc<Worker<S>>,
+    task: impl Future<Output = ()>,
+) -> impl Future<Output = ()> {
+    // Boxed: an async block would hold what it runs twice.
+    let mut task = Box::pin(task);
+    poll_fn(move |context| {
+        worker.is_watched.set(true);
+        let _watch = Watch(&worker);
         task.as_mut().poll(context)
     })
-    .await;
+}
+
+/// As long as a task that is watched has its turn.
+struct Watch<'a, S: Service>(&'a Worker<S>);
+
+impl<S: Service> Drop for Watch<'_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stats.panics.add(1);
+        }
+        self.0.is_watched.set(false);
+    }
 }
 
 impl<S: Service> Drop for Flight<S> {
     fn drop(&mut self) {
         // One whose own task panics: nobody else would tell.
-        if std::thread::panicking() && !self.0.is_kept.get() {
+        if std::thread::panicking() && !self.0.is_watched.get() {
             self.0.stats.panics.add(1);
         }
         self.0.set_in_flight(self.0.in_flight.get() - 1);

@@ -96,3 +96,33 @@ fn what_is_no_dns_message_ends_the_connection() {
     server.until("they are counted", |server| server.sum(|stats| stats.closed(Closed::Garbage).get()) == 3);
     server.stop();
 }
+
+#[test]
+fn a_panic_costs_its_connection_and_is_counted_once() {
+    let server = Server::start(&loopback());
+    let mut other = server.tcp();
+    for (panics, how) in [(1, ask::PANIC), (2, ask::EARLY_PANIC)] {
+        let mut stream = server.tcp();
+        stream.write_all(&[framed(1, ask::GATED), framed(2, ask::GATED), framed(3, how)].concat()).unwrap();
+        is_closed(&mut stream);
+        server.until("it is over", |server| server.sum(|stats| stats.tcp_open.get()) == 1);
+        assert_eq!(server.sum(|stats| stats.closed(Closed::Broken).get()), panics);
+        server.gate.add_permits(2);
+        server.until("what it asked is over", |server| server.sum(|stats| stats.in_flight.get()) == 0);
+        other.write_all(&framed(4, ask::NOW)).unwrap();
+        assert_eq!(read(&mut other), (4, 0), "on a connection that was open");
+        assert_eq!(server.sum(|stats| stats.panics.get()), panics);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_panic_of_a_query_that_takes_time_costs_that_query_alone() {
+    let server = Server::start(&loopback());
+    let mut stream = server.tcp();
+    stream.write_all(&[framed(1, ask::LATE_PANIC), framed(2, ask::LATER)].concat()).unwrap();
+    assert_eq!(read(&mut stream), (2, 0));
+    server.until("both are over", |server| server.sum(|stats| stats.in_flight.get()) == 0);
+    assert_eq!(server.sum(|stats| stats.panics.get()), 1);
+    server.stop();
+}

@@ -33,6 +33,8 @@ mod ask {
     pub const STALL: u8 = b'w';
     pub const PANIC: u8 = b'p';
     pub const LATE_PANIC: u8 = b'q';
+    /// Before there is anything to wait for.
+    pub const EARLY_PANIC: u8 = b'e';
     /// In the lane: at once, at the beginning, and when it has landed.
     pub const LANE: u8 = b'a';
     pub const LANE_PANIC: u8 = b'b';
@@ -68,7 +70,7 @@ impl Service for Echo {
                 }
                 Admit::Drop
             }
-            Some(&(ask::LATER | ask::GATED | ask::LATE_PANIC)) => Admit::Resolve,
+            Some(&(ask::LATER | ask::GATED | ask::LATE_PANIC | ask::EARLY_PANIC)) => Admit::Resolve,
             Some(&(ask::LANE | ask::LANE_PANIC | ask::LANDING_PANIC)) => Admit::Resolve,
             _ => Admit::Drop,
         }
@@ -102,15 +104,23 @@ impl Service for Echo {
         Some((ticket, Landing::Reply))
     }
 
-    async fn resolve(self: Rc<Self>, packet: Box<[u8]>, _: Path, _: Now) -> Option<Vec<u8>> {
-        match packet[12] {
-            ask::GATED => self.gate.acquire().await.unwrap().forget(),
-            ask::LATE_PANIC => panic!("as asked"),
-            _ => tokio::task::yield_now().await,
+    fn resolve(
+        self: Rc<Self>,
+        packet: Box<[u8]>,
+        _: Path,
+        _: Now,
+    ) -> impl Future<Output = Option<Vec<u8>>> + 'static {
+        assert_ne!(packet[12], ask::EARLY_PANIC, "as asked");
+        async move {
+            match packet[12] {
+                ask::GATED => self.gate.acquire().await.unwrap().forget(),
+                ask::LATE_PANIC => panic!("as asked"),
+                _ => tokio::task::yield_now().await,
+            }
+            let mut reply = packet.into_vec();
+            reply[2] |= 0x80;
+            Some(reply)
         }
-        let mut reply = packet.into_vec();
-        reply[2] |= 0x80;
-        Some(reply)
     }
 
     fn overloaded(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) {

@@ -91,6 +91,7 @@ struct Shared {
     mood: AtomicU8,
     stop: AtomicBool,
     asked: Mutex<Vec<Asked>>,
+    only: OnceLock<&'static str>,
     back_to: OnceLock<SocketAddr>,
     timer: Mutex<Sender<(Instant, Delayed)>>,
 }
@@ -119,6 +120,7 @@ impl Upstream {
             mood: AtomicU8::new(0),
             stop: AtomicBool::new(false),
             asked: Mutex::default(),
+            only: OnceLock::new(),
             back_to: OnceLock::new(),
             timer: Mutex::new(timer),
         });
@@ -139,6 +141,11 @@ impl Upstream {
     /// The server that names with `back-to-us` are forwarded to.
     pub fn forward_back_to(&self, server: SocketAddr) {
         self.shared.back_to.set(server).unwrap();
+    }
+
+    /// From now on it remembers only queries for names that have these words, however many others come between.
+    pub fn remember_only(&self, words: &'static str) {
+        self.shared.only.set(words).unwrap();
     }
 
     /// The queries for names that have these words, in their order.
@@ -225,7 +232,7 @@ impl Shared {
     fn replies(&self, query: &[u8], via: Via, from: SocketAddr) -> Vec<Later> {
         let Some((name, qtype)) = misbehaviour::question(query) else { return Vec::new() };
         let asked = Asked { bytes: query.to_vec(), name, qtype, via, from, at: Instant::now() };
-        {
+        if self.only.get().is_none_or(|words| asked.name.contains(words)) {
             let mut memory = self.asked.lock().unwrap();
             if memory.len() < REMEMBERED {
                 memory.push(asked.clone());

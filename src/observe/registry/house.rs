@@ -118,7 +118,7 @@ pub(super) fn load(page: &mut Page, load: &LoadReading) {
         family.set(&[("operation", operation)], *count as f64);
     }
     drop(family);
-    let help = "Tasks that a bug ended; what they served was taken up again.";
+    let help = "Tasks that a bug ended: a query's, a connection's, or a socket's, which was taken up again.";
     page.counter("kakehashi_panics_total", help).only(load.panics as f64);
 }
 
