@@ -6,13 +6,12 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 use tokio::task::spawn_local;
 
-use super::errand::{Errand, Trace, Traced, TracedEvent};
+use super::errand::{Errand, Mail, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::snapshot::{Prefetch, Shared, Snapshot};
@@ -64,7 +63,7 @@ pub struct Worker {
     snapshot: RefCell<Arc<Snapshot>>,
     generation: Cell<u64>,
     installed: Cell<u64>,
-    errands: Receiver<Errand>,
+    mail: Mail,
     own: Weak<Worker>,
     /// What became of a question that was traced.
     traced: RefCell<Option<TracedEvent>>,
@@ -95,7 +94,7 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, outfit: Outfit) -> Rc<Worker> {
         let (generation, installed) = (shared.generation(), shared.installed());
         let snapshot = Arc::clone(&*shared.snapshot());
-        let errands = shared.enlist();
+        let mail = shared.enlist();
         let Outfit { mut exchange, answer_size, max_in_flight, counts, mut recorder, clock } = outfit;
         recorder.set_directory(Arc::clone(&snapshot.directory));
         exchange.hear_while(recorder.passages_wanted());
@@ -115,7 +114,7 @@ impl Worker {
             snapshot: RefCell::new(snapshot),
             generation: Cell::new(generation),
             installed: Cell::new(installed),
-            errands,
+            mail,
             recorder: RefCell::new(recorder),
             clock,
             turns: Cell::new(0),
@@ -298,11 +297,12 @@ impl Worker {
             self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
             *self.snapshot.borrow_mut() = current;
         }
-        for errand in self.errands.try_iter() {
+        for errand in self.mail.errands.try_iter() {
             match errand {
                 // Whoever asked may have lost patience.
                 Errand::Forget(order, done) => _ = done.send(self.answers.borrow_mut().forget(&order)),
                 Errand::Trace(trace) => {
+                    self.mail.listen(Weak::clone(&self.own), Worker::refresh);
                     if let Some(worker) = self.own.upgrade() {
                         spawn_local(worker.trace(trace));
                     }
