@@ -6,6 +6,8 @@
 mod cache;
 #[path = "pipeline/chain.rs"]
 mod chain;
+#[path = "pipeline/errand.rs"]
+mod errand;
 #[path = "pipeline/fall_through.rs"]
 mod fall_through;
 #[path = "pipeline/hostile.rs"]

@@ -109,7 +109,8 @@ enum Command {
     #[command(after_long_help = "Examples:\n  \
         kakehashi replay --log query.log --old conf/kakehashi.toml --new /etc/kakehashi.2/conf/kakehashi.toml\n  \
         zcat query.log.*.gz | kakehashi replay --log - --old OLD --new NEW --allow '*:technova.local' --json diff.json\n  \
-        kakehashi replay --log query.log --live 10.150.20.10:53 10.150.20.11:53 --source technova-mfg-prod-app=10.0.30.9")]
+        kakehashi replay --log query.log --live 10.150.20.10:53 10.150.20.11:53 --source technova-mfg-prod-app=10.0.30.9\n  \
+        kakehashi replay --log query.log --live unix:/run/kakehashi/control.sock unix:/run/kakehashi.2/control.sock")]
     Replay(replay::Order),
     /// Serve the TechNova network on loopback, with stand-ins for the domain controllers and AmazonProvidedDNS.
     ///

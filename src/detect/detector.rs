@@ -57,8 +57,9 @@ pub struct Detector {
     found: Vec<Finding>,
 }
 
-/// What is known of a name.
+/// What is known of a name, in one line of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
 struct Known {
     name: u64,
     /// The hash of its registered domain.
@@ -168,18 +169,16 @@ impl Detector {
             return (*slot, found);
         }
         let mut known = Known { name: hash, oddness: Some(0.0), ..Known::default() };
-        let Ok(lower) = NameRef::parse(lower, 0) else { return (known, found) };
         if let Some(place) = self.lists.place(lower) {
-            let wire = lower.wire();
-            known.domain = self.seed.hash_one(&wire[place.domain..]);
+            known.domain = self.seed.hash_one(&lower[place.domain..]);
             known.payload = place.domain as u8;
             if place.provider {
                 known.class = Class::Provider;
             } else {
                 known.class = Class::Open;
                 known.oddness =
-                    (glance == Glance::Whole).then(|| model::oddness(&wire[place.label], &wire[place.tld]));
-                known.bits = model::entropy(&wire[..place.domain]);
+                    (glance == Glance::Whole).then(|| model::oddness(&lower[place.label], &lower[place.tld]));
+                known.bits = model::entropy(&lower[..place.domain]);
             }
         }
         *slot = known;

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::wire::{Name, NameRef};
+use crate::wire::Name;
 
 /// What is known about the names at or below a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,9 +156,8 @@ impl Lists {
         self.table.find(hash, |(name, _)| name.wire() == wire).map(|(_, standing)| *standing)
     }
 
-    /// Where the registered domain begins in a lower-case name, and how the name stands; `None`: it has none.
-    pub(super) fn place(&self, name: NameRef<'_>) -> Option<Place> {
-        let wire = name.wire();
+    /// Where the registered domain begins in a lower-case name's wire form, and how the name stands; `None`: it has none.
+    pub(super) fn place(&self, wire: &[u8]) -> Option<Place> {
         // Where the last eight labels begin, in turn; more than seven no list has.
         let (mut starts, mut count, mut at) = ([0u8; 8], 0, 0);
         while wire[at] != 0 {
@@ -210,11 +209,12 @@ pub(super) struct Place {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::wire::NameRef;
 
     fn domain(text: &str) -> Option<String> {
         let own = ["technova.com".parse().unwrap(), "mcafee.example".parse().unwrap()];
         let name: Name = text.parse().unwrap();
-        let place = Lists::new(&own, RandomState::default()).place(name.as_ref())?;
+        let place = Lists::new(&own, RandomState::default()).place(name.wire())?;
         let rest = NameRef::parse(name.wire(), place.domain).unwrap().to_string();
         Some(if place.provider { format!("provider {rest}") } else { rest })
     }

@@ -5,15 +5,34 @@ const WAYS: usize = 4;
 
 /// Values under hashes. Whoever chooses the keys does not know the seed, so he cannot aim at a place.
 pub(super) struct Table<T> {
-    keys: Vec<[Key; WAYS]>,
+    places: Vec<Place>,
     values: Vec<T>,
 }
 
+/// The keys of the entries that share a place, in one line of the processor's cache.
 #[derive(Clone, Copy, Default)]
-struct Key {
-    tag: u32,
-    /// When it was last seen, in seconds; 0: never.
-    used: u32,
+#[repr(align(32))]
+struct Place {
+    tags: [u32; WAYS],
+    /// When each was last seen, in seconds; 0: never.
+    used: [u32; WAYS],
+}
+
+impl Place {
+    /// Without a branch, as nobody can tell which of them it will be: the one of this tag...
+    #[inline]
+    fn known(&self, tag: u32) -> Option<usize> {
+        let hits = (0..WAYS).map(|way| u32::from(self.tags[way] == tag && self.used[way] != 0) << way);
+        let hits = hits.fold(0, |all, one| all | one);
+        (hits != 0).then(|| hits.trailing_zeros() as usize % WAYS)
+    }
+
+    /// ... and the one that was not seen for the longest time.
+    #[inline]
+    fn oldest(&self) -> usize {
+        let ages = (0..WAYS).map(|way| u64::from(self.used[way]) << 2 | way as u64);
+        ages.fold(u64::MAX, u64::min) as usize % WAYS
+    }
 }
 
 /// Where a value is in its table.
@@ -33,7 +52,7 @@ impl<T: Default + Clone> Table<T> {
     /// A table for about `entries`.
     pub(super) fn new(entries: usize) -> Table<T> {
         let places = (entries / WAYS).next_power_of_two();
-        Table { keys: vec![[Key::default(); WAYS]; places], values: vec![T::default(); places * WAYS] }
+        Table { places: vec![Place::default(); places], values: vec![T::default(); places * WAYS] }
     }
 
     /// The value under `hash`, made new if it is not there.
@@ -52,20 +71,15 @@ impl<T: Default + Clone> Table<T> {
     /// Where the value under `hash` is, made new if it is not there.
     #[inline]
     pub(super) fn seat(&mut self, hash: u64, seconds: u32) -> (Seat, Found) {
-        let place = (hash as usize) & (self.keys.len() - 1);
+        let number = (hash as usize) & (self.places.len() - 1);
         let tag = (hash >> 32) as u32;
-        let keys = &mut self.keys[place];
-        let seconds = seconds.max(1);
-        let known = keys.iter().position(|key| key.tag == tag && key.used != 0);
-        let (way, found) = match known {
+        let place = &mut self.places[number];
+        let (way, found) = match place.known(tag) {
             Some(way) => (way, Found::Known),
-            None => {
-                let oldest = (0..WAYS).min_by_key(|way| keys[*way].used).unwrap_or(0);
-                (oldest, Found::Fresh)
-            }
+            None => (place.oldest(), Found::Fresh),
         };
-        keys[way] = Key { tag, used: seconds };
-        let seat = place * WAYS + way;
+        (place.tags[way], place.used[way]) = (tag, seconds.max(1));
+        let seat = number * WAYS + way;
         if found == Found::Fresh {
             self.values[seat] = T::default();
         }
@@ -74,7 +88,7 @@ impl<T: Default + Clone> Table<T> {
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.keys.fill([Key::default(); WAYS]);
+        self.places.fill(Place::default());
     }
 }
 

@@ -1,11 +1,15 @@
 //! What an operator wants of every worker: it does it on its own thread, and says what came of it.
 
+use std::cell::Cell;
 use std::net::IpAddr;
+use std::rc::Weak;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
 
 use crate::cache::Forget;
 use crate::query::{Directory, Event};
@@ -15,7 +19,40 @@ const WAITING: usize = 16;
 
 /// The workers' inboxes.
 #[derive(Default)]
-pub(super) struct Errands(Mutex<Vec<SyncSender<Errand>>>);
+pub(super) struct Errands(Mutex<Vec<Inbox>>);
+
+/// One worker's.
+struct Inbox {
+    door: SyncSender<Errand>,
+    /// Wakes the worker, if it [listens](Mail::listen).
+    bell: Arc<Notify>,
+}
+
+/// The worker's end of its inbox.
+pub(super) struct Mail {
+    /// What is to be done.
+    pub errands: Receiver<Errand>,
+    bell: Arc<Notify>,
+    listens: Cell<bool>,
+}
+
+impl Mail {
+    /// Has `look` called for its worker whenever the bell is rung, from now on. A worker looks with each batch and twice a
+    /// second anyway; one that was asked a question listens, as whoever asks one has more.
+    pub fn listen<W: 'static>(&self, own: Weak<W>, look: fn(&W)) {
+        if self.listens.replace(true) {
+            return;
+        }
+        let bell = Arc::clone(&self.bell);
+        spawn_local(async move {
+            loop {
+                bell.notified().await;
+                let Some(worker) = own.upgrade() else { return };
+                look(&worker);
+            }
+        });
+    }
+}
 
 /// One order to one worker.
 #[derive(Clone)]
@@ -93,10 +130,12 @@ pub struct Receipt {
 
 impl Errands {
     /// The inbox of one more worker.
-    pub fn enlist(&self) -> Receiver<Errand> {
-        let (inbox, errands) = sync_channel(WAITING);
+    pub fn enlist(&self) -> Mail {
+        let (door, errands) = sync_channel(WAITING);
+        let bell = Arc::<Notify>::default();
+        let inbox = Inbox { door, bell: Arc::clone(&bell) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(inbox);
-        errands
+        Mail { errands, bell, listens: Cell::new(false) }
     }
 
     /// Gives an order to every worker that there is.
@@ -105,18 +144,20 @@ impl Errands {
         let errand = Errand::Forget(Arc::new(order), done);
         let mut inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A worker that has ended has no cache any more; one whose inbox is full is waited for in vain, and that is said.
-        inboxes.retain(|inbox| !matches!(inbox.try_send(errand.clone()), Err(TrySendError::Disconnected(_))));
+        inboxes.retain(|inbox| {
+            !matches!(inbox.door.try_send(errand.clone()), Err(TrySendError::Disconnected(_)))
+        });
         Receipt { workers: inboxes.len(), done: said }
     }
 
-    /// Has one worker ask a question.
-    pub fn ask(&self, packet: Box<[u8]>, client: IpAddr) -> Receiver<Traced> {
+    /// Has one worker ask a question. The bell to ring once the workers can tell that there is something.
+    pub fn ask(&self, packet: Box<[u8]>, client: IpAddr) -> (Receiver<Traced>, Option<Arc<Notify>>) {
         let (done, said) = channel();
         let errand = Errand::Trace(Trace { packet, client, done });
         let inboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The first that takes it; where none does, whoever waits is told at once.
-        let _ = inboxes.iter().find(|inbox| inbox.try_send(errand.clone()).is_ok());
-        said
+        let taken = inboxes.iter().find(|inbox| inbox.door.try_send(errand.clone()).is_ok());
+        (said, taken.map(|inbox| Arc::clone(&inbox.bell)))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::errand::{Errand, Errands, Receipt, Traced};
+use super::errand::{Errands, Mail, Receipt, Traced};
 use crate::cache::{Flights, Forget, ResponseCache};
 use crate::policy::Policy;
 use crate::query::Directory;
@@ -118,15 +118,18 @@ impl Shared {
         receipt
     }
 
-    /// Asks a question as `client` would, within half a second or at the next query of a worker.
+    /// Asks a question as `client` would: the first within half a second or at the next query of a worker, the next at once.
     pub fn trace(&self, packet: Box<[u8]>, client: IpAddr) -> mpsc::Receiver<Traced> {
-        let traced = self.errands.ask(packet, client);
+        let (traced, bell) = self.errands.ask(packet, client);
         self.generation.fetch_add(1, Ordering::Release);
+        if let Some(bell) = bell {
+            bell.notify_one();
+        }
         traced
     }
 
     /// The errands of one more worker.
-    pub(super) fn enlist(&self) -> Receiver<Errand> {
+    pub(super) fn enlist(&self) -> Mail {
         self.errands.enlist()
     }
 

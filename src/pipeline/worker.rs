@@ -6,13 +6,12 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 use tokio::task::spawn_local;
 
-use super::errand::{Errand, Trace, Traced, TracedEvent};
+use super::errand::{Errand, Mail, Trace, Traced, TracedEvent};
 use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::reading::Reading;
@@ -65,7 +64,7 @@ pub struct Worker {
     snapshot: RefCell<Arc<Snapshot>>,
     generation: Cell<u64>,
     installed: Cell<u64>,
-    errands: Receiver<Errand>,
+    mail: Mail,
     own: Weak<Worker>,
     /// What became of a question that was traced.
     traced: RefCell<Option<TracedEvent>>,
@@ -103,7 +102,7 @@ impl Worker {
         Rc::new_cyclic(|own| Worker {
             own: Weak::clone(own),
             traced: RefCell::default(),
-            errands: shared.enlist(),
+            mail: shared.enlist(),
             shared,
             exchange,
             counts,
@@ -300,11 +299,12 @@ impl Worker {
             self.recorder.borrow_mut().set_directory(Arc::clone(&current.directory));
             *self.snapshot.borrow_mut() = current;
         }
-        for errand in self.errands.try_iter() {
+        for errand in self.mail.errands.try_iter() {
             match errand {
                 // Whoever asked may have lost patience.
                 Errand::Forget(order, done) => _ = done.send(self.answers.borrow_mut().forget(&order)),
                 Errand::Trace(trace) => {
+                    self.mail.listen(Weak::clone(&self.own), Worker::refresh);
                     if let Some(worker) = self.own.upgrade() {
                         spawn_local(worker.trace(trace));
                     }

@@ -14,14 +14,14 @@ const LONG: usize = 60;
 const CONFIGURATION: &str = r#"[listen]
 dns = ["127.0.0.1:0"]
 [control]
-socket = "off"
+socket = "control.sock"
 [[network]]
 name = "app"
-cidr = ["127.0.30.0/24"]
+cidr = ["127.0.30.0/24", "10.0.30.0/24"]
 groups = ["vpc"]
 [[network]]
 name = "office"
-cidr = ["127.0.10.0/24"]
+cidr = ["127.0.10.0/24", "10.100.0.0/16"]
 groups = ["onprem"]
 [[zone]]
 domain = "technova.internal"
@@ -49,7 +49,7 @@ fn zone(ttl: u32, planning: &str) -> String {
 struct Server {
     child: Child,
     address: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -68,10 +68,17 @@ impl Server {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let serving = lines.find_map(|line| Some(line.split_once("serving DNS on ")?.1.to_owned()));
+        let commanded = lines.any(|line| line.contains("taking commands on "));
+        assert!(commanded, "it said no more");
         // It goes on writing; nobody reads it, and it must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
         let address = serving.unwrap().split(',').next().unwrap().to_owned();
-        Server { child, address, _folder: folder }
+        Server { child, address, folder }
+    }
+
+    /// Its control socket, as it is named on the command line.
+    fn socket(&self) -> String {
+        format!("unix:{}", self.folder.path().join("control.sock").display())
     }
 }
 
@@ -85,8 +92,9 @@ impl Drop for Server {
 /// So many queries of one network for one name, answered by one route.
 fn lines(count: usize, network: &str, route: &str, question: &str) -> String {
     let (name, qtype) = question.split_once(' ').unwrap();
+    let client = if network == "app" { "10.0.30.7" } else { "10.100.0.9" };
     let line = serde_json::json!({
-        "query_name": name, "query_type": qtype, "srcaddr": "10.0.30.7", "rcode": "NOERROR",
+        "query_name": name, "query_type": qtype, "srcaddr": client, "rcode": "NOERROR",
         "kakehashi": {"network": network, "route": route},
     });
     format!("{line}\n").repeat(count)
@@ -165,6 +173,52 @@ fn each_network_is_asked_in_its_own_view_and_only_the_one_that_changes_is_told()
     let (_, found, said) = findings(&log(), servers, &[]);
     assert_eq!((&found["affected"], &found["sources"]["app"]), (&0.into(), &Value::Null), "{found}");
     assert!(said.contains("in the view of that: networks app, office"), "{said}");
+}
+
+#[test]
+fn by_control_sockets_every_network_is_asked_in_its_own_view_from_anywhere() {
+    let (vpc, office) = (zone(300, "10.0.30.100"), zone(300, "10.100.0.1"));
+    let last = format!("\"{} of a set", LONG - 1);
+    let old = Server::start(&vpc, &office);
+    let new = Server::start(
+        &vpc.replace("$TTL 300", "$TTL 60").replace(&last, "\"Last of a set"),
+        &zone(300, "10.100.0.2"),
+    );
+    let servers = [old.socket(), new.socket()];
+    let servers = [servers[0].as_str(), &servers[1]];
+    let (code, found, said) = findings(&log(), servers, &[]);
+    assert_eq!((code, &found["affected"], &found["unanswered"]), (Some(1), &9.into(), &0.into()), "{said}");
+    assert!(
+        said.contains(&format!("asked {} and {} as the clients of the log", servers[0], servers[1])),
+        "{said}"
+    );
+    let examples: Vec<&Value> =
+        found["groups"].as_array().unwrap().iter().map(|group| &group["examples"][0]).collect();
+    assert_eq!((&examples[0]["client"], &examples[1]["client"]), (&"10.100.0.9".into(), &"10.0.30.7".into()));
+    assert_eq!(examples[0]["new"], "NOERROR: planning.technova.internal. A 10.100.0.2", "{found}");
+    assert_eq!(examples[1]["name"], "long.technova.internal.", "more than a datagram holds: {found}");
+    let (code, _, said) = findings(&log(), [servers[0], servers[0]], &[]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn control_sockets_that_cannot_be_compared_are_said_before_anything_is_asked() {
+    let server = Server::start(&zone(300, "10.0.30.100"), &zone(300, "10.100.0.1"));
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("query.log"), log()).unwrap();
+    let own = server.socket();
+    let missing = format!("unix:{}", folder.path().join("none.sock").display());
+    let cases: [([&str; 2], &[&str], &str); 4] = [
+        ([&own, &missing], &[], "no server takes commands on "),
+        ([&own, &server.address], &[], "both by address or both by control socket"),
+        ([&own, &own], &["--source", "127.0.30.7"], "is asked as the log's clients"),
+        ([&own, "unix:"], &[], "names no file"),
+    ];
+    for (servers, more, why) in cases {
+        let output = replay(folder.path(), servers, more);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(why), "{servers:?}: {said}");
+    }
 }
 
 #[test]

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::exchange::{Exchange, ExchangeError, Reply, Try};
 use crate::wire::message::Message;
 use crate::wire::present::RData;
-use crate::wire::{RType, RecordRef, rcode};
+use crate::wire::{RType, rcode};
 
 /// Records that an example shows of an answer.
 const SHOWN: usize = 8;
@@ -16,19 +18,34 @@ const SHOWN: usize = 8;
 /// much fitted into a datagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
-    rcode: u16,
+    rcode: String,
     records: BTreeSet<String>,
 }
 
 impl Answer {
     fn of(message: &Message) -> Answer {
-        Answer { rcode: message.rcode, records: message.answer.iter().map(|record| line(&record)).collect() }
+        let records = message.answer.iter().map(|record| {
+            let rdata = RData { rtype: record.rtype, octets: record.rdata };
+            line(&record.owner.to_string(), record.rtype, &rdata.to_string())
+        });
+        Answer { rcode: rcode::text(message.rcode).to_string(), records: records.collect() }
+    }
+
+    /// Of what a control socket says of a traced question. That a server means to give no reply it knows itself.
+    pub(super) fn of_trace(traced: &Value) -> Answer {
+        let records = traced["answers"].as_array().into_iter().flatten().filter_map(|record| {
+            let mut parts = record.as_str()?.splitn(4, ' ');
+            let (owner, _ttl, rtype, rdata) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+            Some(line(owner, rtype.parse().ok()?, rdata))
+        });
+        let rcode = traced["rcode"].as_str().unwrap_or("no reply").to_owned();
+        Answer { rcode, records: records.collect() }
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(rcode::text(self.rcode))?;
+        f.write_str(&self.rcode)?;
         for (nth, record) in self.records.iter().take(SHOWN).enumerate() {
             write!(f, "{} {record}", if nth == 0 { ":" } else { "," })?;
         }
@@ -40,16 +57,15 @@ impl fmt::Display for Answer {
 }
 
 /// A record without its TTL.
-fn line(record: &RecordRef<'_>) -> String {
-    let rdata = RData { rtype: record.rtype, octets: record.rdata }.to_string();
-    let rdata = match record.rtype {
+fn line(owner: &str, rtype: RType, rdata: &str) -> String {
+    let rdata = match rtype {
         // Names and numbers alone: names are compared without case (RFC 4343).
         RType::NS | RType::CNAME | RType::PTR | RType::DNAME | RType::MX | RType::SRV | RType::SOA => {
             rdata.to_ascii_lowercase()
         }
-        _ => rdata,
+        _ => rdata.to_owned(),
     };
-    format!("{} {} {rdata}", record.owner.to_lower(), record.rtype)
+    format!("{} {rtype} {rdata}", owner.to_ascii_lowercase())
 }
 
 /// Asks once more until there is an answer; over TCP where it did not fit.

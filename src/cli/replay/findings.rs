@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::whom::Whom;
 use crate::cli::{Told, tell};
 
 /// Examples of a group.
@@ -65,9 +66,10 @@ pub(super) struct Read {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Live {
-    pub old_server: SocketAddr,
-    pub new_server: SocketAddr,
-    /// The address that each network's questions were asked from; none: the host's own.
+    pub old_server: Whom,
+    pub new_server: Whom,
+    /// The address that each network's questions were asked from; none: the host's own. Empty where they were asked as
+    /// the log's clients.
     pub sources: BTreeMap<String, Option<IpAddr>>,
     /// Questions whose answers vary: the servers agreed when they were asked again.
     pub varying: u64,
@@ -179,7 +181,8 @@ impl Findings {
 impl Live {
     fn write(&self, out: &mut String) {
         let Live { old_server, new_server, sources, varying, unanswered_questions, unanswered } = self;
-        let _ = writeln!(out, "asked {old_server} and {new_server}");
+        let whose = if matches!(old_server, Whom::Control(_)) { " as the clients of the log" } else { "" };
+        let _ = writeln!(out, "asked {old_server} and {new_server}{whose}");
         let own = sources.iter().filter(|(_, source)| source.is_none()).map(|(network, _)| network.as_str());
         let own: Vec<&str> = own.collect();
         if !own.is_empty() {

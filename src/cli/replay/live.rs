@@ -1,7 +1,8 @@
 //! The log's questions, put to two running servers.
 //!
 //! A server sees who asks by the address that the query comes from, and ours come from this host: a network's questions
-//! are asked in its view only from an address of this host that lies in it, which `--source` names.
+//! are asked in its view only from an address of this host that lies in it, which `--source` names. By its control socket
+//! it is asked as the log's clients.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answer, Patience, ask};
 use super::findings::{Allowance, Differences, Findings, Live, Place};
 use super::log::{Asked, Question, read};
+use super::whom::{self, Traced, Whom};
 use super::{Told, example, tell};
 use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try};
 
@@ -31,10 +33,11 @@ const STRIDE: u64 = 5_000;
 /// Whom to ask, and how.
 #[derive(clap::Args)]
 pub(super) struct Asking {
-    /// Ask two running servers instead, as ADDRESS:PORT: first the one in service, then the one to be judged. A server
-    /// answers in the view of the address that asks: see --source. Networks and routes are those that the log names.
+    /// Ask two running servers instead: first the one in service, then the one to be judged. Both as unix:FILE, their
+    /// control sockets: each question is asked as its client, one at a time. Or both as ADDRESS:PORT: a server answers in
+    /// the view of the address that asks, see --source. Networks and routes are those that the log names.
     #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["old", "new"])]
-    live: Option<Vec<SocketAddr>>,
+    live: Option<Vec<Whom>>,
     /// Ask the questions of this network (without one: of all others) from this address, which this host must have.
     #[arg(long, value_name = "[NETWORK=]ADDRESS", requires = "live")]
     source: Vec<Source>,
@@ -94,8 +97,9 @@ impl Words {
 /// Reads the logs and asks.
 pub(super) fn replay(order: &Asking, logs: &[PathBuf], allow: &[Allowance]) -> Result<Findings, Told> {
     let Some([old, new]) = order.live.as_deref() else { return Err(tell("--live needs two servers")) };
-    let servers = [*old, *new];
-    order.source.iter().try_for_each(|source| source.check(servers))?;
+    let servers = [old.clone(), new.clone()];
+    order.source.iter().try_for_each(|source| source.check(&servers))?;
+    whom::check(&servers, order.patience())?;
     let mut words = Words::default();
     let asked = read(logs, |seen| {
         let mut number = |word: Option<&str>| words.number(word.unwrap_or("none"));
@@ -107,10 +111,20 @@ pub(super) fn replay(order: &Asking, logs: &[PathBuf], allow: &[Allowance]) -> R
 }
 
 impl Source {
-    fn check(&self, servers: [SocketAddr; 2]) -> Result<(), Told> {
+    fn check(&self, servers: &[Whom; 2]) -> Result<(), Told> {
         let Source { address, .. } = self;
-        if servers.iter().any(|server| server.is_ipv4() != address.is_ipv4()) {
-            return Err(tell(format!("--source {address}: the servers' addresses are of another family")));
+        for server in servers {
+            match server {
+                Whom::Address(server) if server.is_ipv4() == address.is_ipv4() => {}
+                Whom::Address(_) => {
+                    return Err(tell(format!(
+                        "--source {address}: the servers' addresses are of another family"
+                    )));
+                }
+                Whom::Control(_) => {
+                    return Err(tell(format!("--source {address}: {server} is asked as the log's clients")));
+                }
+            }
         }
         let bound = UdpSocket::bind((*address, 0));
         bound.map(drop).map_err(|fault| tell(format!("--source {address}: {fault}")))
@@ -121,6 +135,10 @@ impl Asking {
     fn source(&self, network: &str) -> Option<IpAddr> {
         let of = |wanted: Option<&str>| self.source.iter().find(|source| source.network.as_deref() == wanted);
         of(Some(network)).or_else(|| of(None)).map(|source| source.address)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { tries: self.tries, timeout: self.timeout }
     }
 }
 
@@ -138,27 +156,31 @@ enum Fate {
 
 async fn compare(
     order: &Asking,
-    servers: [SocketAddr; 2],
+    servers: [Whom; 2],
     asked: &Asked<u32, u32>,
     words: &[String],
     allow: &[Allowance],
 ) -> Result<Findings, String> {
     let read = asked.read();
     let word = |number: u32| words[number as usize].as_str();
-    let mut sources = BTreeMap::new();
-    asked.networks().for_each(|network| {
-        sources.insert(word(network).to_owned(), order.source(word(network)));
-    });
+    let (mut sources, mut at_once) = (BTreeMap::new(), order.in_flight);
+    if matches!(servers[0], Whom::Control(_)) {
+        at_once = at_once.min(whom::AT_ONCE);
+    } else {
+        asked.networks().for_each(|network| {
+            sources.insert(word(network).to_owned(), order.source(word(network)));
+        });
+    }
+    let asker = Asker::new(order, servers.clone());
     let [old_server, new_server] = servers;
     let mut live =
         Live { old_server, new_server, sources, varying: 0, unanswered_questions: 0, unanswered: 0 };
-    let asker = Asker::new(order, servers);
     let fates = stream::iter(asked.questions())
         .map(|question| async {
             let fate = asker.put(&question, order.source(word(question.network))).await;
             (question, fate)
         })
-        .buffer_unordered(order.in_flight as usize);
+        .buffer_unordered(at_once as usize);
     futures_util::pin_mut!(fates);
     let mut differences = Differences::default();
     let mut done = 0;
@@ -190,7 +212,14 @@ async fn compare(
 }
 
 /// What one server made of one question, or why it is of no use to ask it more.
-type Outcome = Result<Result<Answer, ExchangeError>, String>;
+type Outcome = Result<Result<Answer, String>, String>;
+
+/// A question as it is put, in either way.
+struct Put {
+    query: Query,
+    source: Option<IpAddr>,
+    traced: Traced,
+}
 
 /// Puts questions to both servers.
 struct Asker {
@@ -203,17 +232,17 @@ struct Asker {
 }
 
 struct Server {
-    address: SocketAddr,
+    whom: Whom,
     /// Questions without an answer since the last that had one.
     silences: Cell<u32>,
 }
 
 impl Asker {
-    fn new(order: &Asking, servers: [SocketAddr; 2]) -> Asker {
+    fn new(order: &Asking, servers: [Whom; 2]) -> Asker {
         Asker {
             exchange: Exchange::new(),
-            servers: servers.map(|address| Server { address, silences: Cell::new(0) }),
-            patience: Patience { tries: order.tries, timeout: order.timeout },
+            servers: servers.map(|whom| Server { whom, silences: Cell::new(0) }),
+            patience: order.patience(),
             pace: Pace { step: Duration::from_secs(1) / order.rate, due: Cell::new(Instant::now()) },
             ignored: AtomicU64::new(0),
         }
@@ -222,10 +251,11 @@ impl Asker {
     /// Asks until both have given the same answer once, or `ROUNDS` times.
     async fn put(&self, question: &Question<u32, u32>, source: Option<IpAddr>) -> Result<Fate, String> {
         let query = Query::new(&Ask::new(question.name.clone(), question.qtype), Dialect::Edns);
+        let put = Put { query, source, traced: Traced::of(question) };
         let mut given: [Vec<Answer>; 2] = [Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             self.pace.turn().await;
-            let (old, new) = self.both(round, &query, source).await;
+            let (old, new) = self.both(round, &put).await;
             let (old, new) = match (old?, new?) {
                 (Ok(old), Ok(new)) => (old, new),
                 (Err(_), Err(_)) => return Ok(Fate::Unanswered),
@@ -243,9 +273,9 @@ impl Asker {
     }
 
     /// In turn the one or the other first: behind both may be one pool that gives the next of its answers each time.
-    async fn both(&self, round: u32, query: &Query, source: Option<IpAddr>) -> (Outcome, Outcome) {
+    async fn both(&self, round: u32, put: &Put) -> (Outcome, Outcome) {
         let [old, new] = &self.servers;
-        let (old, new) = (self.ask(old, query, source), self.ask(new, query, source));
+        let (old, new) = (self.ask(old, put), self.ask(new, put));
         if round.is_multiple_of(2) {
             futures_util::join!(old, new)
         } else {
@@ -255,31 +285,33 @@ impl Asker {
     }
 
     /// An error is an end to all of it: the server is gone, or we cannot send.
-    async fn ask(&self, server: &Server, query: &Query, source: Option<IpAddr>) -> Outcome {
-        let attempt = Try {
-            server: server.address,
-            source,
-            query,
-            deadline: Instant::now() + self.patience.timeout,
-            ignored: &self.ignored,
+    async fn ask(&self, server: &Server, put: &Put) -> Outcome {
+        let answer = match &server.whom {
+            Whom::Address(address) => match self.ask_from_here(*address, put).await {
+                Err(fault @ ExchangeError::Local(_)) => return Err(format!("{address}: {fault}")),
+                answer => answer.map_err(|fault| fault.to_string()),
+            },
+            Whom::Control(socket) => whom::trace(socket, &put.traced, self.patience).await,
         };
-        let answer = ask(&self.exchange, attempt, self.patience).await;
-        match &answer {
-            Ok(_) => server.silences.set(0),
-            Err(ExchangeError::Local(_)) => {}
-            Err(_) => server.silences.set(server.silences.get() + 1),
-        }
+        let silences = if answer.is_ok() { 0 } else { server.silences.get() + 1 };
+        server.silences.set(silences);
         match answer {
-            Err(fault @ ExchangeError::Local(_)) => Err(format!("{}: {fault}", server.address)),
-            Err(fault) if server.silences.get() >= SILENCES => {
-                Err(format!("{}: {SILENCES} questions in a row without an answer: {fault}", server.address))
+            Err(fault) if silences >= SILENCES => {
+                Err(format!("{}: {SILENCES} questions in a row without an answer: {fault}", server.whom))
             }
             answer => Ok(answer),
         }
     }
+
+    async fn ask_from_here(&self, server: SocketAddr, put: &Put) -> Result<Answer, ExchangeError> {
+        let deadline = Instant::now() + self.patience.timeout;
+        let Put { query, source, .. } = put;
+        let attempt = Try { server, source: *source, query, deadline, ignored: &self.ignored };
+        ask(&self.exchange, attempt, self.patience).await
+    }
 }
 
-fn told(answer: Result<Answer, ExchangeError>) -> String {
+fn told(answer: Result<Answer, String>) -> String {
     answer.map_or_else(|fault| format!("no answer: {fault}"), |answer| answer.to_string())
 }
 

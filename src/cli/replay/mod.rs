@@ -6,6 +6,7 @@ mod decision;
 mod findings;
 mod live;
 mod log;
+mod whom;
 
 use std::path::PathBuf;
 

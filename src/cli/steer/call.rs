@@ -16,12 +16,24 @@ const REPLY: u64 = 64 << 20;
 
 /// Gives a command; what came of it, or why it was not done.
 pub(super) fn call(socket: &Path, command: &Command) -> Result<Value, String> {
-    let reply = exchange(socket, command).map_err(|fault| match fault.kind() {
+    call_within(socket, command, PATIENCE)
+}
+
+/// The same, with so much time for each part of the reply.
+pub(in crate::cli) fn call_within(
+    socket: &Path,
+    command: &Command,
+    patience: Duration,
+) -> Result<Value, String> {
+    let reply = exchange(socket, command, patience).map_err(|fault| match fault.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             format!("no server takes commands on {} ({fault}); [control] socket names it", socket.display())
         }
         io::ErrorKind::PermissionDenied => {
             format!("{}: {fault}; its group may give commands, and root", socket.display())
+        }
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            format!("{}: no reply in {}", socket.display(), humantime::format_duration(patience))
         }
         _ => format!("{}: {fault}", socket.display()),
     })?;
@@ -34,10 +46,10 @@ pub(super) fn call(socket: &Path, command: &Command) -> Result<Value, String> {
     Err(document["error"].as_str().unwrap_or("it was not done").to_owned())
 }
 
-fn exchange(socket: &Path, command: &Command) -> io::Result<String> {
+fn exchange(socket: &Path, command: &Command, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     let body = serde_json::to_string(command)?;
     let head = "POST /command HTTP/1.1\r\nHost: kakehashi\r\nConnection: close\r\nContent-Type: application/json\r\n";
     stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())?;

@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use self::call::call;
+pub(super) use self::call::call_within;
 use super::{Done, say, tell};
 use crate::control::Command;
 
