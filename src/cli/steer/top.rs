@@ -63,9 +63,9 @@ fn pass_on(frame: &str) -> io::Result<Wish> {
     Ok(Wish::More)
 }
 
-/// What there was since the start.
+/// What there was since the start, a second ago at least: the document has whole seconds.
 fn whole(status: &Value) -> String {
-    frame(&nothing(), status, status["uptime_seconds"].as_f64().unwrap_or(1.0))
+    frame(&nothing(), status, status["uptime_seconds"].as_f64().unwrap_or(0.0).max(1.0))
 }
 
 fn frame(before: &Value, now: &Value, seconds: f64) -> String {
@@ -121,4 +121,15 @@ fn rows(before: &Value, now: &Value, list: &str, name: fn(&Value) -> String) -> 
     let was: std::collections::HashMap<String, u64> =
         all(before).iter().map(|row| (name(row), count(row))).collect();
     all(now).iter().map(|row| (name(row), was.get(&name(row)).copied().unwrap_or(0), count(row))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_queries_in_the_first_moment_are_three_a_second() {
+        let status = serde_json::json!({"uptime_seconds": 0, "routes": [{"label": "a", "queries": 3}]});
+        assert!(whole(&status).contains("\n3 q/s through routes"), "{}", whole(&status));
+    }
 }
