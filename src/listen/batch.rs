@@ -26,7 +26,7 @@ pub const DATAGRAM: usize = 4096;
 /// What a reply has room for before its buffer grows.
 const REPLY: usize = 1400;
 /// Datagrams that are asked for where few come. Each that is asked for touches memory, which a query that comes alone
-/// would pay for: 64 of them cost it a third of a microsecond.
+/// would pay for.
 const LEAST: usize = 4;
 
 /// A socket's own address, and whether datagrams carry the address that they were sent to.

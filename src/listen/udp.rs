@@ -124,7 +124,7 @@ impl<S: Service> Udp<S> {
     }
 
     /// Reads until there is nothing. A socket that is watched costs the kernel a look at its watchers for each reply that
-    /// leaves the send buffer: a fortieth of a hit.
+    /// leaves the send buffer (`sock_wfree` in a profile: some two hundredths of a hit).
     async fn read_while_busy(self: &Rc<Self>) {
         for round in 1.. {
             match self.take_batch() {
