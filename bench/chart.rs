@@ -105,7 +105,7 @@ impl Panel {
             let top = 24 + BAR * n;
             let end = NAMES + (cost / most * room) as i32;
             let color = match server.as_str() {
-                "Kakehashi" => OURS,
+                name if name.starts_with("Kakehashi") => OURS,
                 name if name.starts_with("echo") => LIMIT,
                 _ => THEIRS,
             };

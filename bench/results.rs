@@ -27,6 +27,9 @@ pub struct Figure {
     pub rate: f64,
     /// CPU µs (user and system, all threads) per answer.
     pub cost: f64,
+    /// The same of our workers alone, without the threads beside them; 0 for others.
+    #[serde(default)]
+    pub worker: f64,
     /// How much of one core was used, in percent.
     pub busy: f64,
     /// Latency in µs: median, 99 %, 99.9 %.

@@ -12,6 +12,8 @@ use super::scenario::Scenario;
 enum Measure {
     /// CPU µs beside that of others; the best of them where there are several.
     Beside(&'static [(Scenario, Server)]),
+    /// CPU µs of the workers with the detectors on beside that without.
+    Detecting,
     /// A hit or a miss at the second number of a curve beside one at the first.
     Grown(&'static str, u64, u64, fn(&Point) -> Option<f64>),
     /// Milliseconds of the slowest answer of all rounds.
@@ -41,7 +43,7 @@ const fn alone(what: &'static str, of: Scenario, measure: Measure, most: f64) ->
     Goal { what, of, measure, most }
 }
 
-const GOALS: [Goal; 31] = {
+const GOALS: [Goal; 33] = {
     use Scenario as S;
     use Server::{Dnsdist, Echo, EchoEpoll, Kakehashi, Kresd, Named, Nsd, Recursor, Unbound};
     [
@@ -66,6 +68,8 @@ const GOALS: [Goal; 31] = {
         beside("LOG HOT × Unbound", S::LogHot, &[(S::LogHot, Unbound)], 0.95),
         beside("LOG MIX × MIX", S::LogMix, &[(S::Mix, Kakehashi)], 1.5),
         beside("LOG MIX × Unbound", S::LogMix, &[(S::LogMix, Unbound)], 0.95),
+        alone("HOT, detectors on × off, workers", S::Hot, Measure::Detecting, 1.02),
+        alone("LOG HOT, detectors on × off, workers", S::LogHot, Measure::Detecting, 1.02),
         alone("LOG HOT: lines missing for each answer", S::LogHot, Measure::Lines, 0.0),
         alone("LOG MIX: lines missing for each answer", S::LogMix, Measure::Lines, 0.0),
         beside("VIEWS × HOT", S::Views, &[(S::Hot, Kakehashi)], 1.1),
@@ -116,6 +120,10 @@ impl Goal {
                     .filter_map(|(scenario, server)| results.middle(*scenario, *server, |f| f.cost))
                     .reduce(f64::min)?;
                 Some(results.middle(self.of, ours, |f| f.cost)? / best)
+            }
+            Measure::Detecting => {
+                let of = |server| results.middle(self.of, server, |f| f.worker);
+                Some(of(Server::Watched)? / of(ours)?)
             }
             Measure::Grown(curve, from, to, value) => {
                 Some(results.point(curve, *to, value)? / results.point(curve, *from, value)?)

@@ -19,6 +19,8 @@ pub struct Shape {
     pub workers: usize,
     /// The query log's file, or `off`.
     pub log: &'static str,
+    /// Whether the detectors are on.
+    pub detects: bool,
     /// Networks beside the loopback.
     pub networks: u32,
     /// Networks 10.99.N.0/24 that each see a domain of their own.
@@ -33,8 +35,16 @@ pub struct Shape {
 
 impl Shape {
     /// The least.
-    pub const PLAIN: Shape =
-        Shape { workers: 1, log: "off", networks: 0, views: 0, routes: 0, zone: 0, cache: 1024 };
+    pub const PLAIN: Shape = Shape {
+        workers: 1,
+        log: "off",
+        detects: false,
+        networks: 0,
+        views: 0,
+        routes: 0,
+        zone: 0,
+        cache: 1024,
+    };
 
     /// As a role of the table wants it.
     pub fn of(role: Role) -> Shape {
@@ -60,7 +70,7 @@ impl Shape {
     }
 
     fn configuration(self) -> String {
-        let Shape { workers, log, networks, views, routes, zone, cache } = self;
+        let Shape { workers, log, detects, networks, views, routes, zone, cache } = self;
         let mut text = format!(
             r#"[listen]
 dns = ["127.0.0.1:{PORT}", "{}"]
@@ -70,6 +80,8 @@ size = "{cache}MiB"
 answer-size = "{ANSWERS}MiB"
 [query-log]
 to = "{log}"
+[detect]
+enabled = {detects}
 [[network]]
 name = "loopback"
 cidr = ["127.0.0.0/8"]

@@ -26,6 +26,8 @@ pub enum Server {
     EchoEpoll,
     /// Ours.
     Kakehashi,
+    /// Ours with the detectors on.
+    Watched,
     /// Ours, of another build or commit.
     Other,
     /// dnsdist, from PowerDNS.
@@ -67,10 +69,11 @@ pub struct Launch {
 
 impl Server {
     /// All, the limit and ours first.
-    pub const ALL: [Server; 10] = [
+    pub const ALL: [Server; 11] = [
         Server::Echo,
         Server::EchoEpoll,
         Server::Kakehashi,
+        Server::Watched,
         Server::Other,
         Server::Dnsdist,
         Server::Unbound,
@@ -91,6 +94,7 @@ impl Server {
             Server::Echo => "echo",
             Server::EchoEpoll => "echo, epoll",
             Server::Kakehashi => "Kakehashi",
+            Server::Watched => "Kakehashi, detectors",
             Server::Other => "Kakehashi, other",
             Server::Dnsdist => "dnsdist",
             Server::Unbound => "Unbound",
@@ -104,7 +108,7 @@ impl Server {
     /// The program, and the word that makes it say its version; none for those built here.
     pub fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Server::Echo | Server::EchoEpoll | Server::Kakehashi | Server::Other => None,
+            Server::Echo | Server::EchoEpoll | Server::Kakehashi | Server::Watched | Server::Other => None,
             Server::Dnsdist => Some(("dnsdist", "--version")),
             Server::Unbound => Some(("unbound", "-V")),
             Server::Named => Some(("named", "-v")),
@@ -131,6 +135,7 @@ impl Server {
             }
             (Server::EchoEpoll, Role::Forwarder) => run(&["@/examples/echo", &address, "epoll"], vec![]),
             (Server::Kakehashi, role) => Some(Shape::of(role).launch()),
+            (Server::Watched, role) => Some(Shape { detects: true, ..Shape::of(role) }.launch()),
             (Server::Other, role) => {
                 let mut launch = Shape::of(role).launch();
                 launch.command[0] = OTHER.get()?.display().to_string();

@@ -23,6 +23,8 @@ pub struct Process {
 pub struct Usage {
     /// User and system, all threads.
     pub cpu: Duration,
+    /// The same of the threads that are workers of ours.
+    pub workers: Duration,
     /// How often a thread went to sleep.
     pub sleeps: u64,
     /// Resident now.
@@ -73,7 +75,11 @@ impl Process {
             for task in tasks.flatten() {
                 let read = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
                 let nanos = read("schedstat").split(' ').next().and_then(|word| word.parse().ok());
-                usage.cpu += Duration::from_nanos(nanos.unwrap_or(0));
+                let nanos = Duration::from_nanos(nanos.unwrap_or(0));
+                usage.cpu += nanos;
+                if read("comm").starts_with("kkh-worker") {
+                    usage.workers += nanos;
+                }
                 usage.sleeps += number_after(&read("status"), "voluntary_ctxt_switches:");
             }
             let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();

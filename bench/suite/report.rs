@@ -12,7 +12,7 @@ pub fn markdown(results: &Results) -> String {
     let mut text = String::from(
         "# The last run of bench/run\n\n\
          Median of all rounds, in brackets the least and the most. CPU µs: user and system time of all threads, for each\n\
-         right answer. “× echo”: beside the bare socket loop under HOT (TRICKLE: beside the epoll loop under TRICKLE).\n\
+         right answer; “workers”: that of ours alone, without log thread and detectors. “× echo”: beside the bare socket loop under HOT (TRICKLE: beside the epoll loop under TRICKLE).\n\
          “× ours”: beside Kakehashi. Latency under a full load is that of the queue of 192 queries; TRICKLE has it without.\n\
          “read”: datagrams read in the whole network for each answer: 2.00 is a hit, 4.00 a miss. “slowest”: of all rounds, µs.\n\n",
     );
@@ -32,10 +32,11 @@ pub fn markdown(results: &Results) -> String {
 pub fn line(figure: &Figure) -> String {
     let lines = figure.lines.map_or(String::new(), |lines| format!(", {lines:.3} lines"));
     format!(
-        "{:13} {:19} {:6.2} µs {:8.0} q/s  busy {:3.0} %  p50 {:6.0} p99 {:6.0} slowest {:6.0} µs  read {:.2}  sleeps {:.3}  {} lost, {} wrong{lines}",
+        "{:13} {:20} {:6.2} µs ({:5.2} workers) {:8.0} q/s  busy {:3.0} %  p50 {:6.0} p99 {:6.0} slowest {:6.0} µs  read {:.2}  sleeps {:.3}  {} lost, {} wrong{lines}",
         figure.scenario,
         figure.server,
         figure.cost,
+        figure.worker,
         figure.rate,
         figure.busy,
         figure.latency[0],
@@ -89,19 +90,21 @@ fn table(text: &mut String, results: &Results, scenario: Scenario) {
     }
     let _ = writeln!(text, "\n## {}: {}\n", scenario.name(), scenario.meaning());
     text.push_str(
-        "| server | CPU µs | × echo | × ours | q/s | busy % | p50 µs | p99 | p99.9 | slowest | MB | read | sleeps | lost | wrong | log lines |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        "| server | CPU µs | workers | × echo | × ours | q/s | busy % | p50 µs | p99 | p99.9 | slowest | MB | read | sleeps | lost | wrong | log lines |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for server in servers {
         let all = |value: fn(&Figure) -> f64| results.all(scenario.name(), server.name(), value);
         let of = |value: fn(&Figure) -> f64| median(&all(value));
         let cost = of(|f| f.cost);
+        let workers = of(|f| f.worker);
+        let workers = if workers > 0.0 { format!("{workers:.2}") } else { "–".into() };
         let lines = all(|f| f.lines.unwrap_or(f64::NAN));
         let lines =
             if lines.iter().any(|n| n.is_nan()) { "–".into() } else { format!("{:.3}", median(&lines)) };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.3} | {:.0} | {:.0} | {lines} |",
+            "| {} | {} | {workers} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.2} | {:.3} | {:.0} | {:.0} | {lines} |",
             server.name(),
             spread(&all(|f| f.cost), 2),
             ratio(cost, limit),

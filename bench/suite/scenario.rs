@@ -120,6 +120,9 @@ impl Scenario {
     pub fn fits(self, server: Server) -> bool {
         match server {
             Server::Echo | Server::EchoEpoll => matches!(self, Scenario::Hot | Scenario::Trickle),
+            Server::Watched => {
+                matches!(self, Scenario::Hot | Scenario::Mix | Scenario::LogHot | Scenario::LogMix)
+            }
             _ => true,
         }
     }
@@ -223,6 +226,7 @@ pub fn measure(running: &Running, server: &str, scenario: Scenario, length: Dura
         server: server.to_owned(),
         rate: answered as f64 / elapsed.as_secs_f64(),
         cost: each(cpu * 1e6),
+        worker: each(after.workers.saturating_sub(before.workers).as_secs_f64() * 1e6),
         busy: 100.0 * cpu / elapsed.as_secs_f64(),
         latency: latency.quantiles(),
         slowest: latency.micros_at_most(),
