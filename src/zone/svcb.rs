@@ -110,6 +110,8 @@ fn wire(key: u16, value: &[u8]) -> Result<Vec<u8>, Wrong> {
             text::base64(std::str::from_utf8(value).map_err(|_| "is not base64")?, &mut out)?;
             if out.is_empty() { Err("has no value".into()) } else { Ok(out) }
         }
+        // RFC 9461 §5.1: a template that names the variable `dns`, so it is never empty.
+        Some(&"dohpath") if value.is_empty() => Err("has no value".into()),
         // dohpath, and keys that are not known: the octets as they are.
         _ => Ok(value.to_vec()),
     }
