@@ -1,5 +1,6 @@
-//! Sockets on random ports. Opening one costs five system calls, so under load each serves a few queries; but no two
+//! Sockets on random ports. Opening one costs five system calls, so under load each serves some queries; but no two
 //! queries that follow each other, and not for long, so that who guesses has the whole range to guess from (RFC 5452).
+//! A port whose time is over while somebody still waits there gets no further query, and is closed with the last wait.
 //!
 //! They are not connected: a server is known by the address that its datagrams come from, compared by the reader.
 
@@ -33,6 +34,9 @@ const DRAWS: usize = 5;
 /// Where an open socket is kept.
 pub(super) type Key = u32;
 
+/// No socket.
+pub(super) const NONE: Key = Key::MAX;
+
 /// An open socket.
 pub(super) struct Port {
     pub(super) socket: UdpSocket,
@@ -40,6 +44,29 @@ pub(super) struct Port {
     pub(super) waits: SmallVec<[u32; 2]>,
     born: Instant,
     uses: u32,
+    lane: usize,
+    standing: Standing,
+}
+
+/// Whether queries leave from a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// They do.
+    Serves,
+    /// They do, but not for longer than those who wait there: one of them has waited in vain, and if the port's buffer is
+    /// full of what nobody asked for, nobody will hear anything there.
+    Doubtful,
+    /// They do not any more.
+    Retired,
+}
+
+/// How a wait at a port ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Something was heard, if only that there is nobody.
+    Heard,
+    /// Nothing was.
+    Unheard,
 }
 
 /// All open sockets of one worker.
@@ -57,6 +84,8 @@ struct Lane {
     source: IpAddr,
     /// The longest rested first.
     order: VecDeque<Key>,
+    /// Ports beside these that are open because somebody waits there: as many as the others, at most.
+    retired: usize,
 }
 
 impl Ports {
@@ -88,7 +117,7 @@ impl Ports {
         self.close_expired(lane, now);
         let count = self.lanes[lane].order.len();
         if count < self.most {
-            match self.open(source, epoll, now) {
+            match self.open(lane, epoll, now) {
                 Ok(key) => {
                     self.lanes[lane].order.push_back(key);
                     return Ok(key);
@@ -102,10 +131,12 @@ impl Ports {
         let order = &mut self.lanes[lane].order;
         order.swap(0, nth);
         let rested = order[0];
+        let may_retire = self.lanes[lane].retired < self.most;
         let chosen = if self.is_worn(rested, now)
-            && let Ok(fresh) = self.open(source, epoll, now)
+            && (may_retire || self.is_left(rested))
+            && let Ok(fresh) = self.open(lane, epoll, now)
         {
-            self.close(rested);
+            self.retire(rested);
             fresh
         } else {
             rested
@@ -121,7 +152,7 @@ impl Ports {
 
     fn lane(&mut self, source: IpAddr) -> usize {
         self.lanes.iter().position(|lane| lane.source == source).unwrap_or_else(|| {
-            self.lanes.push(Lane { source, order: VecDeque::new() });
+            self.lanes.push(Lane { source, order: VecDeque::new(), retired: 0 });
             self.lanes.len() - 1
         })
     }
@@ -129,20 +160,54 @@ impl Ports {
     /// One more than is opened, at most, so that the ports of a busy minute do not stay.
     fn close_expired(&mut self, lane: usize, now: Instant) {
         for _ in 0..2 {
-            let Some(&first) = self.lanes[lane].order.front() else { return };
-            let expired = |port: &Port| port.waits.is_empty() && now - port.born > LIFE;
-            if !self.get_mut(first).is_none_or(|port| expired(port)) {
+            let Lane { order, retired, .. } = &self.lanes[lane];
+            let (may_retire, Some(&first)) = (*retired < self.most, order.front()) else { return };
+            if !self.get_mut(first).is_none_or(|port| now - port.born > LIFE) {
+                return;
+            }
+            if !may_retire && !self.is_left(first) {
                 return;
             }
             self.lanes[lane].order.pop_front();
-            self.close(first);
+            self.retire(first);
         }
     }
 
     fn is_worn(&mut self, key: Key, now: Instant) -> bool {
         let uses = self.uses;
-        self.get_mut(key)
-            .is_none_or(|port| port.waits.is_empty() && (port.uses >= uses || now - port.born > LIFE))
+        self.get_mut(key).is_none_or(|port| {
+            port.uses >= uses || port.standing != Standing::Serves || now - port.born > LIFE
+        })
+    }
+
+    fn is_left(&mut self, key: Key) -> bool {
+        self.get_mut(key).is_none_or(|port| port.waits.is_empty())
+    }
+
+    /// Whoever waited there waits no longer.
+    pub(super) fn leave(&mut self, key: Key, slot: u32, how: Leave) {
+        let Some(port) = self.get_mut(key) else { return };
+        port.waits.retain(|waiting| *waiting != slot);
+        if how == Leave::Unheard && port.standing == Standing::Serves {
+            port.standing = Standing::Doubtful;
+        }
+        if port.standing == Standing::Retired && port.waits.is_empty() {
+            let lane = port.lane;
+            self.lanes[lane].retired -= 1;
+            self.close(key);
+        }
+    }
+
+    /// Closes a port that has left the order, or has that done by the last who waits there.
+    fn retire(&mut self, key: Key) {
+        match self.get_mut(key) {
+            Some(port) if !port.waits.is_empty() => {
+                port.standing = Standing::Retired;
+                let lane = port.lane;
+                self.lanes[lane].retired += 1;
+            }
+            _ => self.close(key),
+        }
     }
 
     fn close(&mut self, key: Key) {
@@ -152,7 +217,8 @@ impl Ports {
         }
     }
 
-    fn open(&mut self, source: IpAddr, epoll: &Epoll, now: Instant) -> io::Result<Key> {
+    fn open(&mut self, lane: usize, epoll: &Epoll, now: Instant) -> io::Result<Key> {
+        let source = self.lanes[lane].source;
         let socket = Socket::new(
             Domain::for_address(SocketAddr::new(source, 0)),
             Type::DGRAM.nonblocking(),
@@ -166,7 +232,14 @@ impl Ports {
         self.bind(&socket, source)?;
         let key = self.free.last().copied().unwrap_or(self.open.len() as Key);
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()))?;
-        let port = Port { socket: socket.into(), waits: SmallVec::new(), born: now, uses: 1 };
+        let port = Port {
+            socket: socket.into(),
+            waits: SmallVec::new(),
+            born: now,
+            uses: 1,
+            lane,
+            standing: Standing::Serves,
+        };
         match self.free.pop() {
             Some(_) => self.open[key as usize] = Some(port),
             None => self.open.push(Some(port)),
@@ -196,4 +269,95 @@ impl Ports {
 /// How many file descriptors the process may have.
 fn descriptors() -> usize {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| usize::try_from(soft).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashSet;
+    use std::net::Ipv4Addr;
+
+    use nix::sys::epoll::EpollCreateFlags;
+
+    use super::*;
+
+    const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    /// Few, as a test needs no more descriptors than it has.
+    const FEW: usize = 20;
+
+    struct Bench {
+        ports: Ports,
+        epoll: Epoll,
+        begin: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let ports = Ports { most: FEW, uses: USES, ..Ports::new() };
+            Bench { ports, epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(), begin: Instant::now() }
+        }
+
+        /// A query leaves, and waits as `slot`.
+        fn send(&mut self, after: Duration, slot: u32) -> Key {
+            let key = self.ports.pick(SOURCE, &self.epoll, self.begin + after).unwrap();
+            self.ports.get_mut(key).unwrap().waits.push(slot);
+            key
+        }
+
+        fn number(&mut self, key: Key) -> u16 {
+            self.ports.get_mut(key).unwrap().socket.local_addr().unwrap().port()
+        }
+
+        fn open(&self) -> usize {
+            self.ports.open.iter().flatten().count()
+        }
+    }
+
+    #[test]
+    fn a_port_whose_time_is_over_gets_no_query_though_somebody_waits_there() {
+        let mut bench = Bench::new();
+        let waiting: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
+        let numbers: HashSet<u16> = waiting.iter().map(|key| bench.number(*key)).collect();
+        let later: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(2 * LIFE, 100 + slot)).collect();
+        assert!(later.iter().all(|key| !numbers.contains(&bench.number(*key))));
+        assert_eq!(bench.open(), 2 * FEW);
+        for (key, slot) in waiting.into_iter().zip(0..) {
+            bench.ports.leave(key, slot, Leave::Heard);
+        }
+        assert_eq!(bench.open(), FEW);
+    }
+
+    #[test]
+    fn no_more_are_retired_than_serve() {
+        let mut bench = Bench::new();
+        for slot in 0..10 * FEW as u32 {
+            bench.send(LIFE * 2 * (slot / FEW as u32), slot);
+        }
+        assert_eq!(bench.open(), 2 * FEW);
+    }
+
+    #[test]
+    fn a_port_where_one_waited_in_vain_is_not_taken_again() {
+        let mut bench = Bench::new();
+        let keys: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
+        let numbers: HashSet<u16> = keys.iter().map(|key| bench.number(*key)).collect();
+        for (key, slot) in keys.into_iter().zip(0..) {
+            bench.ports.leave(key, slot, Leave::Unheard);
+        }
+        let next: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
+        assert!(next.iter().all(|key| !numbers.contains(&bench.number(*key))));
+        assert_eq!(bench.open(), FEW);
+    }
+
+    #[test]
+    fn a_port_serves_again_while_its_time_lasts() {
+        let mut bench = Bench::new();
+        let mut numbers = HashSet::new();
+        for slot in 0..USES * FEW as u32 / 2 {
+            let key = bench.send(Duration::ZERO, slot);
+            numbers.insert(bench.number(key));
+            bench.ports.leave(key, slot, Leave::Heard);
+        }
+        assert_eq!(numbers.len(), FEW);
+    }
 }

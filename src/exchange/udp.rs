@@ -24,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::accept::{Mismatch, accept_datagram};
 use super::ear::Ear;
 use super::flips::Flips;
-use super::port::{self, Ports};
+use super::port::{self, Leave, Ports};
 use super::{Case, ExchangeError, Query, Reply, Try};
 use crate::wire::message::Message;
 
@@ -161,7 +161,8 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut state = self.desk.lock();
         let Some(wait) = state.waits[self.slot as usize].take() else { return };
-        state.leave_port(wait.port, self.slot);
+        // If it had ended, it has left its port.
+        state.ports.leave(wait.port, self.slot, Leave::Unheard);
         state.free.push(self.slot);
         if let Some(ignored) = self.ignored
             && wait.ignored > 0
@@ -282,33 +283,30 @@ impl State {
         slot
     }
 
-    fn leave_port(&mut self, key: port::Key, slot: u32) {
-        if let Some(port) = self.ports.get_mut(key) {
-            port.waits.retain(|waiting| *waiting != slot);
-        }
-    }
-
     pub(super) fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
         let Some(wait) = &mut self.waits[slot as usize] else { return };
+        let how = if outcome == Err(ExchangeError::Timeout) { Leave::Unheard } else { Leave::Heard };
         wait.outcome = Some((outcome, now));
-        let key = wait.port;
+        let key = std::mem::replace(&mut wait.port, port::NONE);
         match &mut wait.party {
             Party::Task(waker) => waker.take().into_iter().for_each(Waker::wake),
             Party::Lane { token, .. } => self.landed.push_back((slot, *token)),
         }
-        self.leave_port(key, slot);
+        self.ports.leave(key, slot, how);
     }
 
-    /// Reads a port for as long as somebody waits there. What is left then is no answer to anything: whoever waits there
-    /// next reads it first.
+    /// Reads a port for as long as somebody waits there: that there is nothing more would cost a call to be told. But
+    /// where something came that nobody waited for, all is read, as more of it would fill the buffer, and then the port is
+    /// deaf.
     fn read_port(&mut self, key: port::Key, epoll: &Epoll, now: Instant) {
+        let mut is_odd = self.ports.get_mut(key).is_some_and(|port| port.waits.is_empty());
         for _ in 0..ROUNDS {
             let Some(port) = self.ports.get_mut(key) else { return };
-            if port.waits.is_empty() {
+            if port.waits.is_empty() && !is_odd {
                 return;
             }
             match port.socket.recv_from(&mut self.datagram) {
-                Ok((length, from)) => self.hand_out(key, length, from, now),
+                Ok((length, from)) => is_odd |= !self.hand_out(key, length, from, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An error that was reported once is gone.
                 Err(_) => {}
@@ -320,8 +318,9 @@ impl State {
         }
     }
 
-    fn hand_out(&mut self, key: port::Key, length: usize, from: SocketAddr, now: Instant) {
-        let Some(port) = self.ports.get_mut(key) else { return };
+    /// Says whether somebody waited for it.
+    fn hand_out(&mut self, key: port::Key, length: usize, from: SocketAddr, now: Instant) -> bool {
+        let Some(port) = self.ports.get_mut(key) else { return false };
         let waits = port.waits.clone();
         self.ear.hold(&self.datagram[..length]);
         for &slot in &waits {
@@ -330,11 +329,12 @@ impl State {
                 continue;
             }
             match accept_datagram(&wait.query, &wait.flips, wait.id, &mut self.datagram[..length]) {
-                Ok(message) => return self.settle_heard(slot, message, now),
-                Err(Mismatch::Case) => return self.settle(slot, Err(ExchangeError::Case), now),
-                Err(Mismatch::NoCookie) => return self.settle(slot, Err(ExchangeError::NoCookie), now),
-                Err(_) => {}
+                Ok(message) => self.settle_heard(slot, message, now),
+                Err(Mismatch::Case) => self.settle(slot, Err(ExchangeError::Case), now),
+                Err(Mismatch::NoCookie) => self.settle(slot, Err(ExchangeError::NoCookie), now),
+                Err(_) => continue,
             }
+            return true;
         }
         for slot in waits {
             let Some(wait) = &mut self.waits[slot as usize] else { continue };
@@ -344,6 +344,7 @@ impl State {
                 self.settle(slot, Err(ExchangeError::Flooded), now);
             }
         }
+        false
     }
 }
 

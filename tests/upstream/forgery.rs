@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use kakehashi::exchange::Exchange;
 use kakehashi::wire::request::Parsed;
@@ -183,6 +184,31 @@ fn of_a_thousand_queries_under_load_too() {
         assert!(thousand.iter().collect::<HashSet<_>>().len() >= 980);
         assert!(deviation(thousand) >= 17_500.0, "{}", deviation(thousand));
     }
+}
+
+/// What nobody waits for must not fill the buffer of a port, or the next who asks from there is never heard.
+#[test]
+fn a_server_that_speaks_unasked_deafens_nobody() {
+    let (noisy, quiet) =
+        (StandIn::replying(|asked| asked.address(1)), StandIn::replying(|asked| asked.address(2)));
+    let (first, second) = (group(&[noisy.address]), group(&[quiet.address]));
+    run(async {
+        let (exchange, question) = (Exchange::new(), question());
+        // As many as there are ports at once, so that the others find those that were used first.
+        for nth in 1..=1024 {
+            first.ask(&question, &exchange, at(1)).await.unwrap();
+            if nth <= 150 {
+                let asked = noisy.wait_for(nth).pop().unwrap();
+                (0..400).for_each(|_| noisy.speak(asked.from, &asked.address(1)));
+            }
+        }
+        for _ in 0..100 {
+            let answered = second.ask(&question, &exchange, at(1));
+            let answered = tokio::time::timeout(Duration::from_secs(10), answered).await;
+            assert_eq!(who(&answered.expect("it is heard").unwrap().response), 2);
+        }
+    });
+    assert_eq!(quiet.count(), 100);
 }
 
 fn deviation(values: &[u16]) -> f64 {
