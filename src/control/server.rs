@@ -45,7 +45,7 @@ const WHOLE_TIME: Duration = Duration::from_secs(15);
 const SEND_BUFFER: usize = 64 << 10;
 /// What is read, and for how long, of a request that was answered before its end: a reset would lose the answer.
 const LINGER: (usize, Duration) = (64 << 10, Duration::from_millis(500));
-/// How far the thread stands back (nice(1)): where a worker needs all of a processor, a tenth of it is left for pages.
+/// How far the thread stands back (nice(1)), if the process does not stand further back by itself: where a worker needs all of a processor, a tenth of it is left for pages.
 const NICE: i32 = 10;
 /// What open connections get when the server stops.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -81,7 +81,8 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
 
 /// Lowers this thread's own priority: on Linux each thread has one.
 fn stand_back() {
-    if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
+    let nice = rustix::process::getpriority_process(None).unwrap_or(0).max(NICE);
+    if let Err(fault) = rustix::process::setpriority_process(None, nice) {
         tracing::debug!("the pages keep the priority of the workers: {fault}");
     }
 }

@@ -18,8 +18,8 @@ pub struct Turns(Mutex<Last>);
 /// What was made last.
 #[derive(Default)]
 struct Last {
-    /// As long as somebody waits who can be given it.
-    made: Option<Made>,
+    /// Of each kind of page the last one, as long as somebody waits who may be given it.
+    made: Vec<Made>,
     /// When the next may be made.
     rested: Option<Moment>,
 }
@@ -42,7 +42,7 @@ impl Turns {
         drop(last);
         // The turn has gone to whoever waits; if to nobody, nothing is kept.
         if let Ok(mut last) = self.0.try_lock() {
-            last.made = None;
+            last.made.clear();
         }
         whole
     }
@@ -50,7 +50,7 @@ impl Turns {
 
 impl Last {
     fn made_since(&self, asked: Instant, page: Page) -> Option<Whole> {
-        let made = self.made.as_ref().filter(|made| made.page == page && made.begun >= asked)?;
+        let made = self.made.iter().find(|made| made.page == page && made.begun >= asked)?;
         Some(made.whole.clone())
     }
 
@@ -62,7 +62,10 @@ impl Last {
         let whole = make();
         let took = begun.elapsed();
         self.rested = Some(Moment::now() + took * (SHARE - 1));
-        self.made = page.is_common().then(|| Made { page, begun, whole: whole.clone() });
+        if page.is_common() {
+            self.made.retain(|made| made.page != page);
+            self.made.push(Made { page, begun, whole: whole.clone() });
+        }
         whole
     }
 }

@@ -327,7 +327,9 @@ impl Detector {
     fn beacon(&mut self, look: &Look<'_>, known: &Known, both: u64) {
         let rhythm = self.pairs.at(both, look.seconds).0.rhythm;
         let domain = *self.domains.at(known.domain, look.seconds).0;
-        let is_new = domain.first() > self.began.saturating_add(LEARNING) || known.oddness > Some(2.0);
+        // In a flood it may not have been looked at.
+        let (whole, _) = self.known(look.question.name, Glance::Whole);
+        let is_new = domain.first() > self.began.saturating_add(LEARNING) || whole.oddness > Some(2.0);
         let by_ttl = look.question.ttl().is_some_and(|ttl| rhythm.is_of_ttl(ttl));
         if domain.clients() > 1 || !is_new || by_ttl {
             return;

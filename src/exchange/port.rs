@@ -162,10 +162,8 @@ impl Ports {
         for _ in 0..2 {
             let Lane { order, retired, .. } = &self.lanes[lane];
             let (may_retire, Some(&first)) = (*retired < self.most, order.front()) else { return };
-            if !self.get_mut(first).is_none_or(|port| now - port.born > LIFE) {
-                return;
-            }
-            if !may_retire && !self.is_left(first) {
+            let serves_on = self.get_mut(first).is_some_and(|port| now - port.born <= LIFE);
+            if serves_on || (!may_retire && !self.is_left(first)) {
                 return;
             }
             self.lanes[lane].order.pop_front();
@@ -294,7 +292,11 @@ mod tests {
     impl Bench {
         fn new() -> Bench {
             let ports = Ports { most: FEW, uses: USES, ..Ports::new() };
-            Bench { ports, epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(), begin: Instant::now() }
+            Bench {
+                ports,
+                epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(),
+                begin: Instant::now(),
+            }
         }
 
         /// A query leaves, and waits as `slot`.

@@ -82,6 +82,8 @@ impl<S: Service> Udp<S> {
 
     /// Reads for ever: woken by the kernel where little comes, without asking it under load.
     async fn read(self: Rc<Self>) {
+        // What a panic has left: its room is needed.
+        self.send(&self.replies).await;
         loop {
             match watch(self.socket.clone()) {
                 Ok(watched) => self.read_when_woken(&watched).await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Worker;
 use crate::query::Now;
 
-/// How many answers of one batch a reading serves: some microseconds.
+/// How many answers in a row a reading serves, of one batch: some microseconds.
 const SERVES: u8 = 8;
 
 /// What the clock said lately.
@@ -15,6 +15,13 @@ pub(super) struct Reading {
     batch: Cell<Duration>,
     said: Cell<Duration>,
     left: Cell<u8>,
+}
+
+impl Reading {
+    /// Something was done that takes longer than an answer at hand.
+    pub(super) fn ends(&self) {
+        self.left.set(0);
+    }
 }
 
 impl Worker {

@@ -8,7 +8,7 @@ use super::step::{Means, Said, Step, Wanted, step};
 use super::{Snapshot, Worker};
 use crate::cache::answer::Stamp;
 use crate::query::{Failure, Order, Response, Source, Verdict};
-use crate::wire::{Ede, Name, RType, rcode};
+use crate::wire::{Ede, Name, RType, Request, flag, rcode};
 
 /// How many CNAMEs are followed, whatever mix of zones and upstreams the chain crosses.
 const MAX_CHAIN: usize = 11;
@@ -21,6 +21,18 @@ pub(super) struct Question {
     pub recursion_desired: bool,
     pub dnssec_ok: bool,
     pub checking_disabled: bool,
+}
+
+impl Question {
+    pub(super) fn of(request: &Request<'_>) -> Question {
+        Question {
+            qname: request.qname.to_name(),
+            qtype: request.qtype,
+            recursion_desired: request.recursion_desired(),
+            dnssec_ok: request.dnssec_ok(),
+            checking_disabled: request.flags & flag::CD != 0,
+        }
+    }
 }
 
 /// An answer, and where it came from.

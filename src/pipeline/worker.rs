@@ -24,8 +24,8 @@ use crate::exchange::Exchange;
 use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
 use crate::query::{Event, Failure, Now, Path, Transport};
+use crate::wire::Request;
 use crate::wire::request::Parsed;
-use crate::wire::{Request, flag};
 
 /// The port of ours that a traced question comes to: none that a packet can come to.
 const TRACED: u16 = 0;
@@ -175,6 +175,7 @@ impl Worker {
         if self.cached(&snapshot, &asked, known.view, out) {
             return Admit::Reply;
         }
+        self.reading.ends();
         let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &[], out) else {
             return Admit::Reply;
         };
@@ -384,17 +385,5 @@ impl Worker {
             self.prefetch(snapshot, asked, view);
         }
         true
-    }
-}
-
-impl Question {
-    pub(super) fn of(request: &Request<'_>) -> Question {
-        Question {
-            qname: request.qname.to_name(),
-            qtype: request.qtype,
-            recursion_desired: request.recursion_desired(),
-            dnssec_ok: request.dnssec_ok(),
-            checking_disabled: request.flags & flag::CD != 0,
-        }
     }
 }

@@ -275,7 +275,8 @@ impl InForce {
 /// Lowers this thread's own priority: on Linux each thread has one. Where that is not allowed, reloads are what they
 /// would have been.
 fn stand_back() {
-    if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
+    let nice = rustix::process::getpriority_process(None).unwrap_or(0).max(NICE);
+    if let Err(fault) = rustix::process::setpriority_process(None, nice) {
         tracing::debug!("reloads keep the priority of the workers: {fault}");
     }
 }

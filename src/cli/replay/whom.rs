@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tokio::task::spawn_blocking;
@@ -18,6 +19,8 @@ use crate::control::Command;
 
 /// Questions that wait at one control socket at once. It traces one after the other, and others have commands too.
 pub(super) const AT_ONCE: u32 = 4;
+/// How long each may take: the server gives a trace fifteen seconds, and those before it as long.
+const LONGEST: Duration = Duration::from_secs(15 * (AT_ONCE as u64 + 1));
 /// What a control socket is written with.
 const PREFIX: &str = "unix:";
 
@@ -99,7 +102,7 @@ pub(super) async fn trace(
     for _ in 0..patience.tries {
         let Traced { client, name, qtype } = question.clone();
         let (socket, command) = (Arc::clone(socket), Command::Trace { client, name, qtype });
-        let called = spawn_blocking(move || call_within(&socket, &command, patience.timeout)).await;
+        let called = spawn_blocking(move || call_within(&socket, &command, LONGEST)).await;
         match called.unwrap_or_else(|fault| Err(fault.to_string())) {
             Ok(traced) => return Ok(Answer::of_trace(&traced)),
             Err(fault) => last = fault,
