@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cases::family;
 use crate::load::{Load, Outcome};
 use crate::packet::KNOWN;
-use crate::report::{row, share, within};
+use crate::report::{row, share, strict, within};
 use crate::wait;
 use crate::world::World;
 
@@ -90,8 +90,22 @@ fn a_gigabyte_sent_to_it_is_not_taken() {
 fn a_thousand_scrapes_at_once_do_not_slow_dns() {
     let world = World::new("");
     world.server.page("/metrics");
-    let before = dns(&world, Duration::from_secs(2));
+    let (mut before, mut during) = (Outcome::default(), Outcome::default());
+    before.add(dns(&world, Duration::from_secs(2)));
     let rss = world.rss();
+    during.add(while_scraped(&world));
+    if strict() {
+        // A p99 is what twenty answers of two seconds say, and a noisy machine has its moods: each gets its share of them.
+        for _ in 0..3 {
+            before.add(dns(&world, Duration::from_secs(5)));
+            during.add(while_scraped(&world));
+        }
+    }
+    judge("1,000 scrapes", &world, rss, &before, &during);
+}
+
+/// DNS as its clients see it while a thousand scrapes are served.
+fn while_scraped(world: &World) -> Outcome {
     let load = Load::start(CLIENT, world.dns(), 1000, Box::new(|_| KNOWN.to_owned()));
     let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut streams: Vec<TcpStream> = (0..SCRAPES)
@@ -110,5 +124,5 @@ fn a_thousand_scrapes_at_once_do_not_slow_dns() {
     let during = load.finish();
     row("1,000 scrapes at once: served", SCRAPES, served);
     assert_eq!(served, SCRAPES);
-    judge("1,000 scrapes", &world, rss, &before, &during);
+    during
 }

@@ -70,6 +70,19 @@ impl Outcome {
     pub fn p99(&self) -> Duration {
         self.quantile(0.99)
     }
+
+    /// Takes in what another time of the same load gave.
+    pub fn add(&mut self, other: Outcome) {
+        let Outcome { sent, good, absent, other, octets, took, good_at } = other;
+        self.sent += sent;
+        self.good += good;
+        self.absent += absent;
+        self.other += other;
+        self.octets += octets;
+        self.took.extend(took);
+        self.took.sort_unstable();
+        self.good_at.extend(good_at);
+    }
 }
 
 impl Load {

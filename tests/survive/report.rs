@@ -43,7 +43,8 @@ pub fn share(case: &str, wanted: f64, measured: f64) {
     assert!(measured >= wanted, "{case}: {measured:.4}, at least {wanted} is wanted");
 }
 
-fn strict() -> bool {
+/// Whether the bounds are the exact ones.
+pub fn strict() -> bool {
     std::env::var_os("SURVIVE_STRICT").is_some()
 }
 
