@@ -254,6 +254,14 @@ impl Detector {
     fn domain(&mut self, look: &Look<'_>, seat: Seat, known: &Known, outcome: Outcome) {
         let both = known.domain ^ look.client.rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let detect = &self.settings.detect;
+        if known.oddness.is_none() && self.pairs.note(both, look.seconds) == Found::Fresh {
+            // One of a flood of new ones: nothing is kept but that it came, until it comes again.
+            self.domains.at(known.domain, look.seconds).0.meet(look.client, look.seconds);
+            if detect.dga > 0 {
+                self.drawn(look, seat, known, outcome);
+            }
+            return;
+        }
         let (pair, found) = self.pairs.at(both, look.seconds);
         if found == Found::Fresh {
             self.domains.at(known.domain, look.seconds).0.meet(look.client, look.seconds);

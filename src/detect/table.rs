@@ -14,9 +14,12 @@ pub(super) struct Table<T> {
 #[repr(align(32))]
 struct Place {
     tags: [u32; WAYS],
-    /// When each was last seen, in seconds; 0: never.
+    /// When each was last seen, in seconds without the last bit, which is [`BLANK`]; 0: never.
     used: [u32; WAYS],
 }
+
+/// The value is not written yet: what stands in its place is another's.
+const BLANK: u32 = 1;
 
 impl Place {
     /// Without a branch, as nobody can tell which of them it will be: the one of this tag...
@@ -78,18 +81,38 @@ impl<T: Default + Clone> Table<T> {
             Some(way) => (way, Found::Known),
             None => (place.oldest(), Found::Fresh),
         };
-        (place.tags[way], place.used[way]) = (tag, seconds.max(1));
+        let is_written = found == Found::Known && place.used[way] & BLANK == 0;
+        (place.tags[way], place.used[way]) = (tag, moment(seconds));
         let seat = number * WAYS + way;
-        if found == Found::Fresh {
+        if !is_written {
             self.values[seat] = T::default();
         }
         (Seat(seat), found)
+    }
+
+    /// Notes that what is under `hash` was seen, if it is not there yet, and does not touch its value, which is far from
+    /// the processor when most are new: it is made when it is asked for. Says whether it was there.
+    #[inline]
+    pub(super) fn note(&mut self, hash: u64, seconds: u32) -> Found {
+        let number = (hash as usize) & (self.places.len() - 1);
+        let tag = (hash >> 32) as u32;
+        let place = &mut self.places[number];
+        if place.known(tag).is_some() {
+            return Found::Known;
+        }
+        let way = place.oldest();
+        (place.tags[way], place.used[way]) = (tag, moment(seconds) | BLANK);
+        Found::Fresh
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.places.fill(Place::default());
     }
+}
+
+fn moment(seconds: u32) -> u32 {
+    seconds.max(2) & !BLANK
 }
 
 #[cfg(test)]
@@ -101,13 +124,29 @@ mod tests {
         let mut table = Table::<u32>::new(4);
         let key = |n: u64| n << 32;
         for n in 1..=4 {
-            *table.at(key(n), n as u32).0 = n as u32;
+            *table.at(key(n), 2 * n as u32).0 = n as u32;
         }
-        assert_eq!(table.at(key(1), 5), (&mut 1, Found::Known));
-        assert_eq!(table.at(key(9), 6), (&mut 0, Found::Fresh), "2 was the oldest");
-        assert_eq!(table.at(key(2), 7).1, Found::Fresh);
-        assert_eq!(table.at(key(1), 8).1, Found::Known);
+        assert_eq!(table.at(key(1), 10), (&mut 1, Found::Known));
+        assert_eq!(table.at(key(9), 12), (&mut 0, Found::Fresh), "2 was the oldest");
+        assert_eq!(table.at(key(2), 14).1, Found::Fresh);
+        assert_eq!(table.at(key(1), 16).1, Found::Known);
         table.clear();
-        assert_eq!(table.at(key(1), 9), (&mut 0, Found::Fresh));
+        assert_eq!(table.at(key(1), 18), (&mut 0, Found::Fresh));
+    }
+
+    #[test]
+    fn what_was_only_noted_is_there_and_has_no_others_value() {
+        let mut table = Table::<u32>::new(4);
+        let key = |n: u64| n << 32;
+        for n in 1..=4 {
+            *table.at(key(n), 2 * n as u32).0 = n as u32;
+        }
+        assert_eq!(table.note(key(9), 10), Found::Fresh, "in the place of 1");
+        assert_eq!(table.note(key(9), 12), Found::Known);
+        assert_eq!(table.at(key(9), 14), (&mut 0, Found::Known));
+        *table.at(key(9), 16).0 = 9;
+        assert_eq!(table.note(key(9), 18), Found::Known);
+        assert_eq!(table.at(key(9), 20), (&mut 9, Found::Known));
+        assert_eq!(table.at(key(1), 22), (&mut 0, Found::Fresh));
     }
 }
