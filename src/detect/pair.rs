@@ -71,9 +71,12 @@ pub(super) struct Flow {
 }
 
 impl Pair {
-    /// Takes note of a visit; gives how long ago the last one was.
+    /// Takes note of a visit; gives how long ago the last one was, if there was one that is known.
     pub(super) fn visit(&mut self, seconds: u32) -> u32 {
-        seconds.saturating_sub(std::mem::replace(&mut self.last, seconds))
+        match std::mem::replace(&mut self.last, seconds) {
+            0 => 0,
+            last => seconds.saturating_sub(last),
+        }
     }
 
     /// Takes a query; gives what there is once it is enough, and begins anew.

@@ -14,12 +14,13 @@ pub(super) struct Table<T> {
 #[repr(align(32))]
 struct Place {
     tags: [u32; WAYS],
-    /// When each was last seen, in seconds without the last bit, which is [`BLANK`]; 0: never.
+    /// When each was last seen, in seconds without the last bit, which is [`WRITTEN`]; 0: never.
     used: [u32; WAYS],
 }
 
-/// The value is not written yet: what stands in its place is another's.
-const BLANK: u32 = 1;
+/// The value is this entry's; without it, it stands for another still. So of those of one moment, who was only noted makes
+/// room first.
+const WRITTEN: u32 = 1;
 
 impl Place {
     /// Without a branch, as nobody can tell which of them it will be: the one of this tag...
@@ -81,8 +82,8 @@ impl<T: Default + Clone> Table<T> {
             Some(way) => (way, Found::Known),
             None => (place.oldest(), Found::Fresh),
         };
-        let is_written = found == Found::Known && place.used[way] & BLANK == 0;
-        (place.tags[way], place.used[way]) = (tag, moment(seconds));
+        let is_written = found == Found::Known && place.used[way] & WRITTEN != 0;
+        (place.tags[way], place.used[way]) = (tag, moment(seconds) | WRITTEN);
         let seat = number * WAYS + way;
         if !is_written {
             self.values[seat] = T::default();
@@ -101,7 +102,7 @@ impl<T: Default + Clone> Table<T> {
             return Found::Known;
         }
         let way = place.oldest();
-        (place.tags[way], place.used[way]) = (tag, moment(seconds) | BLANK);
+        (place.tags[way], place.used[way]) = (tag, moment(seconds));
         Found::Fresh
     }
 
@@ -112,7 +113,7 @@ impl<T: Default + Clone> Table<T> {
 }
 
 fn moment(seconds: u32) -> u32 {
-    seconds.max(2) & !BLANK
+    seconds.max(2) & !WRITTEN
 }
 
 #[cfg(test)]
@@ -148,5 +149,8 @@ mod tests {
         assert_eq!(table.note(key(9), 18), Found::Known);
         assert_eq!(table.at(key(9), 20), (&mut 9, Found::Known));
         assert_eq!(table.at(key(1), 22), (&mut 0, Found::Fresh));
+        assert_eq!((table.note(key(5), 30), table.at(key(9), 30).1), (Found::Fresh, Found::Known));
+        assert_eq!((table.at(key(4), 30).1, table.at(key(1), 30).1), (Found::Known, Found::Known));
+        assert_eq!((table.note(key(6), 30), table.note(key(5), 30)), (Found::Fresh, Found::Fresh));
     }
 }

@@ -77,6 +77,8 @@ pub(super) struct Ports {
     entropy: Entropy,
     most: usize,
     uses: u32,
+    /// How many ports of a lane may be open beside its order.
+    retired: usize,
 }
 
 /// The sockets of one source address.
@@ -84,19 +86,19 @@ struct Lane {
     source: IpAddr,
     /// The longest rested first.
     order: VecDeque<Key>,
-    /// Ports beside these that are open because somebody waits there: half as many as the others, at most, as the process
-    /// has other needs for descriptors, too.
+    /// Ports beside these that are open because somebody waits there.
     retired: usize,
 }
 
 impl Ports {
     pub(super) fn new() -> Ports {
-        let (most, uses) = match descriptors() / 8 {
-            enough if enough >= MOST => (MOST, USES),
+        let (most, uses, retired) = match descriptors() {
+            enough if enough / 12 >= MOST => (MOST, USES, MOST / 2),
             // Too few to take turns: each query has a port of its own.
-            few => (few.max(1), 1),
+            few => ((few / 8).max(1), 1, 0),
         };
-        Ports { open: Vec::new(), free: Vec::new(), lanes: Vec::new(), entropy: Entropy::new(), most, uses }
+        let (open, free, lanes) = Default::default();
+        Ports { open, free, lanes, entropy: Entropy::new(), most, uses, retired }
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Port> {
@@ -132,7 +134,7 @@ impl Ports {
         let order = &mut self.lanes[lane].order;
         order.swap(0, nth);
         let rested = order[0];
-        let may_retire = self.lanes[lane].retired < self.most / 2;
+        let may_retire = self.lanes[lane].retired < self.retired;
         let chosen = if self.is_worn(rested, now)
             && (may_retire || self.is_left(rested))
             && let Ok(fresh) = self.open(lane, epoll, now)
@@ -161,14 +163,13 @@ impl Ports {
     /// One more than is opened, at most, so that the ports of a busy minute do not stay.
     fn close_expired(&mut self, lane: usize, now: Instant) {
         for _ in 0..2 {
-            let Lane { order, retired, .. } = &self.lanes[lane];
-            let (may_retire, Some(&first)) = (*retired < self.most / 2, order.front()) else { return };
-            let serves_on = self.get_mut(first).is_some_and(|port| now - port.born <= LIFE);
-            if serves_on || (!may_retire && !self.is_left(first)) {
+            let Some(&first) = self.lanes[lane].order.front() else { return };
+            let expired = |port: &Port| port.waits.is_empty() && now - port.born > LIFE;
+            if !self.get_mut(first).is_none_or(|port| expired(port)) {
                 return;
             }
             self.lanes[lane].order.pop_front();
-            self.retire(first);
+            self.close(first);
         }
     }
 
@@ -283,6 +284,7 @@ mod tests {
     const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     /// Few, as a test needs no more descriptors than it has.
     const FEW: usize = 20;
+    const SOON: Duration = Duration::from_millis(1);
 
     struct Bench {
         ports: Ports,
@@ -292,7 +294,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Bench {
-            let ports = Ports { most: FEW, uses: USES, ..Ports::new() };
+            let ports = Ports { most: FEW, uses: USES, retired: FEW / 2, ..Ports::new() };
             Bench {
                 ports,
                 epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(),
@@ -311,6 +313,11 @@ mod tests {
             self.ports.get_mut(key).unwrap().socket.local_addr().unwrap().port()
         }
 
+        /// How old the port was when this time had passed.
+        fn age(&mut self, key: Key, after: Duration) -> Duration {
+            self.begin + after - self.ports.get_mut(key).unwrap().born
+        }
+
         fn open(&self) -> usize {
             self.ports.open.iter().flatten().count()
         }
@@ -320,9 +327,8 @@ mod tests {
     fn a_port_whose_time_is_over_gets_no_query_though_somebody_waits_there() {
         let mut bench = Bench::new();
         let waiting: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
-        let numbers: HashSet<u16> = waiting.iter().map(|key| bench.number(*key)).collect();
         let later: Vec<Key> = (0..FEW as u32 / 2).map(|slot| bench.send(2 * LIFE, 100 + slot)).collect();
-        assert!(later.iter().all(|key| !numbers.contains(&bench.number(*key))));
+        assert!(later.into_iter().all(|key| bench.age(key, 2 * LIFE).is_zero()));
         assert_eq!(bench.open(), FEW / 2 * 3);
         for (key, slot) in waiting.into_iter().zip(0..) {
             bench.ports.leave(key, slot, Leave::Heard);
@@ -343,12 +349,11 @@ mod tests {
     fn a_port_where_one_waited_in_vain_is_not_taken_again() {
         let mut bench = Bench::new();
         let keys: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
-        let numbers: HashSet<u16> = keys.iter().map(|key| bench.number(*key)).collect();
         for (key, slot) in keys.into_iter().zip(0..) {
             bench.ports.leave(key, slot, Leave::Unheard);
         }
-        let next: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
-        assert!(next.iter().all(|key| !numbers.contains(&bench.number(*key))));
+        let next: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(SOON, slot)).collect();
+        assert!(next.into_iter().all(|key| bench.age(key, SOON).is_zero()));
         assert_eq!(bench.open(), FEW);
     }
 

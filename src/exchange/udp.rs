@@ -18,7 +18,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::accept::{Mismatch, accept_datagram};
@@ -35,6 +35,8 @@ const MOST_IGNORED: u32 = 200;
 pub(super) const ROUNDS: usize = 64;
 /// Ports looked at in one system call.
 const EVENTS: usize = 128;
+/// So many such calls, and others have their turn.
+const TURNS: usize = 16;
 /// How late the end of a wait may be noticed.
 const TICK: Duration = Duration::from_millis(10);
 const RECEIVED: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLET);
@@ -220,10 +222,10 @@ impl Desk {
         }))
     }
 
-    /// Hands out all that has arrived.
-    fn drain(&self) {
+    /// Hands out what has arrived; says whether that was all.
+    fn drain(&self) -> bool {
         let mut events = [EpollEvent::empty(); EVENTS];
-        loop {
+        for _ in 0..TURNS {
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
             let now = Instant::now();
             let mut state = self.lock();
@@ -236,9 +238,10 @@ impl Desk {
             }
             self.tell_of_landed(&state);
             if count < EVENTS {
-                return;
+                return true;
             }
         }
+        false
     }
 
     fn tell_of_landed(&self, state: &State) {
@@ -372,8 +375,12 @@ async fn read(watched: AsyncFd<Watched>) {
             biased;
             ready = watched.readable() => {
                 let Ok(mut ready) = ready else { return };
-                ready.clear_ready();
-                desk.drain();
+                if desk.drain() {
+                    // What comes after sets the readiness again.
+                    ready.clear_ready();
+                } else {
+                    yield_now().await;
+                }
             }
             () = desk.begun.notified(), if !waited_for => waited_for = true,
             _ = tick.tick(), if waited_for => waited_for = desk.expire(),

@@ -27,6 +27,8 @@ use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try};
 const ROUNDS: u32 = 3;
 /// Questions in a row that a server leaves without an answer before it counts as gone.
 const SILENCES: u32 = 200;
+/// The same of one that is asked by its control socket: it says so itself when it has no answer, if it says anything.
+const SILENCES_OF_CONTROL: u32 = 5;
 /// Questions between two words on how far it is.
 const STRIDE: u64 = 5_000;
 
@@ -47,7 +49,7 @@ pub(super) struct Asking {
     /// Questions that may wait for their answers at once.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     in_flight: u32,
-    /// How long to wait for an answer each time.
+    /// How long to wait for an answer each time; at a control socket, beyond the fifteen seconds that a server may take.
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     timeout: Duration,
     /// How many times to ask a server that does not answer.
@@ -295,9 +297,10 @@ impl Asker {
         };
         let silences = if answer.is_ok() { 0 } else { server.silences.get() + 1 };
         server.silences.set(silences);
+        let most = if let Whom::Control(_) = server.whom { SILENCES_OF_CONTROL } else { SILENCES };
         match answer {
-            Err(fault) if silences >= SILENCES => {
-                Err(format!("{}: {SILENCES} questions in a row without an answer: {fault}", server.whom))
+            Err(fault) if silences >= most => {
+                Err(format!("{}: {most} questions in a row without an answer: {fault}", server.whom))
             }
             answer => Ok(answer),
         }

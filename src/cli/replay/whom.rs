@@ -17,10 +17,10 @@ use super::{Told, tell};
 use crate::cli::steer::call_within;
 use crate::control::Command;
 
-/// Questions that wait at one control socket at once. It traces one after the other, and others have commands too.
-pub(super) const AT_ONCE: u32 = 4;
-/// How long each may take: the server gives a trace fifteen seconds, and those before it as long.
-const LONGEST: Duration = Duration::from_secs(15 * (AT_ONCE as u64 + 1));
+/// Questions that wait at one control socket at once: it traces one after the other.
+pub(super) const AT_ONCE: u32 = 1;
+/// How long a server may take for a trace before it says itself that nothing came.
+const TRACE: Duration = Duration::from_secs(15);
 /// What a control socket is written with.
 const PREFIX: &str = "unix:";
 
@@ -102,7 +102,7 @@ pub(super) async fn trace(
     for _ in 0..patience.tries {
         let Traced { client, name, qtype } = question.clone();
         let (socket, command) = (Arc::clone(socket), Command::Trace { client, name, qtype });
-        let called = spawn_blocking(move || call_within(&socket, &command, LONGEST)).await;
+        let called = spawn_blocking(move || call_within(&socket, &command, TRACE + patience.timeout)).await;
         match called.unwrap_or_else(|fault| Err(fault.to_string())) {
             Ok(traced) => return Ok(Answer::of_trace(&traced)),
             Err(fault) => last = fault,
