@@ -39,7 +39,6 @@ const EVENTS: usize = 128;
 const TURNS: usize = 16;
 /// How late the end of a wait may be noticed.
 const TICK: Duration = Duration::from_millis(10);
-const RECEIVED: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLET);
 
 /// A worker's UDP, from its first query on.
 pub(super) struct Line {
@@ -300,7 +299,7 @@ impl State {
 
     /// Reads a port for as long as somebody waits there: that there is nothing more would cost a call to be told. But
     /// where something came that nobody waited for, all is read, as more of it would fill the buffer, and then the port is
-    /// deaf.
+    /// deaf. What is left behind the last response is reported again by the next look at the set.
     fn read_port(&mut self, key: port::Key, epoll: &Epoll, now: Instant) {
         let mut is_odd = self.ports.get_mut(key).is_some_and(|port| port.waits.is_empty());
         for _ in 0..ROUNDS {
@@ -315,9 +314,9 @@ impl State {
                 Err(_) => {}
             }
         }
-        // The edge is behind us: touching the entry reports what is left anew.
+        // The runtime watches the set by edges: touching the entry makes one for what is left.
         if let Some(port) = self.ports.get_mut(key) {
-            _ = epoll.modify(&port.socket, &mut EpollEvent::new(RECEIVED, key.into()));
+            _ = epoll.modify(&port.socket, &mut EpollEvent::new(EpollFlags::EPOLLIN, key.into()));
         }
     }
 
