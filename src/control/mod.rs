@@ -12,6 +12,6 @@ pub mod status;
 pub mod steering;
 mod turn;
 
-pub use server::{Running, start};
+pub use server::{Running, stand_back, start};
 pub use status::{Status, StatusDocument};
-pub use steering::{Command, Outcome, Steering};
+pub use steering::{Command, Outcome, Steering, TRACE_PATIENCE};

@@ -45,7 +45,8 @@ const WHOLE_TIME: Duration = Duration::from_secs(15);
 const SEND_BUFFER: usize = 64 << 10;
 /// What is read, and for how long, of a request that was answered before its end: a reset would lose the answer.
 const LINGER: (usize, Duration) = (64 << 10, Duration::from_millis(500));
-/// How far the thread stands back (nice(1)), if the process does not stand further back by itself: where a worker needs all of a processor, a tenth of it is left for pages.
+/// How far whatever is beside the workers stands back (nice(1)), if the process does not stand further back by itself:
+/// where a worker needs all of a processor, a tenth of it is left, so that pages and reloads still come to their end.
 const NICE: i32 = 10;
 /// What open connections get when the server stops.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -66,7 +67,7 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(());
     let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
-        stand_back();
+        stand_back("the pages");
         let desk = Arc::new(Desk { status, turns: Turns::default(), theatre: Arc::default() });
         let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
         runtime.block_on(async {
@@ -79,11 +80,11 @@ pub fn start(address: SocketAddr, status: Arc<dyn Status>) -> io::Result<Running
     Ok(Running { address, stop, thread })
 }
 
-/// Lowers this thread's own priority: on Linux each thread has one.
-fn stand_back() {
+/// Lowers this thread's own priority: on Linux each thread has one. Where that is not allowed, all is as it would have been.
+pub fn stand_back(who: &str) {
     let nice = rustix::process::getpriority_process(None).unwrap_or(0).max(NICE);
     if let Err(fault) = rustix::process::setpriority_process(None, nice) {
-        tracing::debug!("the pages keep the priority of the workers: {fault}");
+        tracing::debug!("{who} keep the priority of the workers: {fault}");
     }
 }
 

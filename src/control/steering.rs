@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// How long a question may take that is traced, before it is said that nothing came: upstream deadlines end before.
+pub const TRACE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// A command, as its JSON document. Those without a parameter have braces so that one that is given all the same is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

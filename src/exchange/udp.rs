@@ -287,7 +287,8 @@ impl State {
 
     pub(super) fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
         let Some(wait) = &mut self.waits[slot as usize] else { return };
-        let how = if outcome == Err(ExchangeError::Timeout) { Leave::Unheard } else { Leave::Heard };
+        let is_silence = matches!(outcome, Err(ExchangeError::Timeout));
+        let how = if is_silence { Leave::Unheard } else { Leave::Heard };
         wait.outcome = Some((outcome, now));
         let key = std::mem::replace(&mut wait.port, port::NONE);
         match &mut wait.party {

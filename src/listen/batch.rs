@@ -59,8 +59,8 @@ pub struct Inbox {
     own: SocketAddr,
     slots: Box<[Arrival]>,
     headers: Box<[libc::mmsghdr]>,
-    /// How many datagrams the next call asks for: after a full batch as many as there is room for, after one that was not, twice as
-    /// many as came.
+    /// How many datagrams the next call asks for: after a full batch as many as there is room for, after one that was not,
+    /// twice as many as came.
     wanted: usize,
 }
 

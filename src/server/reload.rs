@@ -22,13 +22,10 @@ use super::status::Reloads;
 use super::steer;
 use super::trial::{Lately, Trial};
 use crate::config::{self, Config, Diagnostic};
+use crate::control;
 use crate::detect;
 use crate::observe::{LogControl, Metrics, TapControl};
 use crate::pipeline::{Shared, Snapshot};
-
-/// How far reloads stand back (nice(1)): where a worker needs all of a processor, a tenth of it is theirs, so that they
-/// still come to their end.
-const NICE: i32 = 10;
 
 /// How often it is looked whether the workers have let go of what was in force before.
 const LOOK: Duration = Duration::from_millis(500);
@@ -139,7 +136,7 @@ impl Reloading {
 
 impl InForce {
     fn run(mut self, orders: &Receiver<Order>, waits: &AtomicBool) {
-        stand_back();
+        control::stand_back("reloads");
         loop {
             let order = match self.pause() {
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -269,15 +266,6 @@ impl InForce {
         }
         reloads.remember(now, &outcome);
         reloads.last = Some((now, outcome));
-    }
-}
-
-/// Lowers this thread's own priority: on Linux each thread has one. Where that is not allowed, reloads are what they
-/// would have been.
-fn stand_back() {
-    let nice = rustix::process::getpriority_process(None).unwrap_or(0).max(NICE);
-    if let Err(fault) = rustix::process::setpriority_process(None, nice) {
-        tracing::debug!("reloads keep the priority of the workers: {fault}");
     }
 }
 

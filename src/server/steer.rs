@@ -13,7 +13,7 @@ use super::reload::{Kept, Order, Reloading};
 use super::status::Show;
 use crate::cache::{Extent, Forget, In};
 use crate::config::{Control, ControlSocket};
-use crate::control::{Command, Outcome, Status, Steering, socket};
+use crate::control::{Command, Outcome, Status, Steering, TRACE_PATIENCE, socket};
 use crate::exchange::{Ask, Dialect, Query};
 use crate::listen::clock;
 use crate::pipeline::Shared;
@@ -24,8 +24,6 @@ use crate::wire::{Name, RType, RecordRef, rcode};
 
 /// How long a worker may take to do what it is told; it looks every 400 ms when nothing comes.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a question may take that is traced: upstream deadlines end before.
-const TRACE_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a configuration may wait to be confirmed, in seconds.
 const LONGEST_TRIAL: u64 = 24 * 3600;
 

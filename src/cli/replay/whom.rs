@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tokio::task::spawn_blocking;
@@ -15,12 +14,10 @@ use super::answer::{Answer, Patience};
 use super::log::Question;
 use super::{Told, tell};
 use crate::cli::steer::call_within;
-use crate::control::Command;
+use crate::control::{Command, TRACE_PATIENCE};
 
 /// Questions that wait at one control socket at once: it traces one after the other.
 pub(super) const AT_ONCE: u32 = 1;
-/// How long a server may take for a trace before it says itself that nothing came.
-const TRACE: Duration = Duration::from_secs(15);
 /// What a control socket is written with.
 const PREFIX: &str = "unix:";
 
@@ -102,7 +99,8 @@ pub(super) async fn trace(
     for _ in 0..patience.tries {
         let Traced { client, name, qtype } = question.clone();
         let (socket, command) = (Arc::clone(socket), Command::Trace { client, name, qtype });
-        let called = spawn_blocking(move || call_within(&socket, &command, TRACE + patience.timeout)).await;
+        let called =
+            spawn_blocking(move || call_within(&socket, &command, TRACE_PATIENCE + patience.timeout)).await;
         match called.unwrap_or_else(|fault| Err(fault.to_string())) {
             Ok(traced) => return Ok(Answer::of_trace(&traced)),
             Err(fault) => last = fault,
