@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect)] // a failed unwrap is a failed test
 
+#[path = "lab/port.rs"]
+mod port;
 #[allow(dead_code)] // shared with the street's own tests, which use more of it
 #[path = "pipeline/stand_in.rs"]
 mod stand_in;

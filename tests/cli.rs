@@ -9,6 +9,8 @@ mod check;
 mod demo;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -15,6 +15,8 @@ mod hostile;
 mod legible;
 #[path = "dashboard/page.rs"]
 mod page;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "life/process.rs"]
 #[allow(dead_code)] // likewise
 mod process;

@@ -6,6 +6,8 @@
 mod client;
 #[path = "life/log.rs"]
 mod log;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "life/process.rs"]
 mod process;
 #[path = "life/reload.rs"]

@@ -25,6 +25,8 @@ mod log;
 mod net;
 #[path = "machine/node.rs"]
 mod node;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "life/process.rs"]
 #[allow(dead_code)]
 mod process;

@@ -7,6 +7,8 @@
 mod client;
 #[path = "observe/dnstap.rs"]
 mod dnstap;
+#[path = "lab/port.rs"]
+mod port;
 #[allow(dead_code)] // as above
 #[path = "life/process.rs"]
 mod process;

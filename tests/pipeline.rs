@@ -14,6 +14,8 @@ mod fall_through;
 mod hostile;
 #[path = "pipeline/panic.rs"]
 mod panic;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "pipeline/protocol.rs"]
 mod protocol;
 #[path = "pipeline/reload.rs"]

@@ -1,6 +1,8 @@
 //! What clients get and how much of it, on the whole street with a clock that the test turns.
 #![allow(clippy::unwrap_used)]
 
+#[path = "lab/port.rs"]
+mod port;
 #[path = "pipeline/stand_in.rs"]
 #[allow(dead_code)]
 mod stand_in;

@@ -22,6 +22,8 @@ mod forgery;
 mod group;
 #[path = "upstream/loops.rs"]
 mod loops;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "upstream/stand_in.rs"]
 mod stand_in;
 #[path = "lab/wait.rs"]

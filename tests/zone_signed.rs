@@ -5,6 +5,8 @@
 
 #[path = "zone_signed/peer.rs"]
 mod peer;
+#[path = "lab/port.rs"]
+mod port;
 #[path = "pipeline/stand_in.rs"]
 mod stand_in;
 #[path = "pipeline/world.rs"]

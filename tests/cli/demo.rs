@@ -1,33 +1,18 @@
 //! `demo`: what the README promises to a newcomer.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::{Said, kakehashi, kakehashi_in};
-
-/// How often a port was wanted.
-static CALLS: AtomicU16 = AtomicU16::new(0);
+use super::{Said, kakehashi, kakehashi_in, port};
 
 /// The demo's port and so many above it.
 const PORTS: u16 = 6;
-
-/// A port that is free now, with those above it.
-fn free_port() -> u16 {
-    let free = |port| {
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-    };
-    // Below the range that the kernel takes ports from by itself; each test has its own part of it.
-    let start = 10_000 + (std::process::id() % 20_000) as u16 + 100 * CALLS.fetch_add(1, Ordering::Relaxed);
-    (start..32_000).find(|port| (*port..port + PORTS).all(free)).unwrap()
-}
 
 /// Another program may take one of the ports in the moment before the demo does; then others are tried.
 fn once() -> (u16, Said) {
     let mut tries = 0;
     loop {
-        let port = free_port();
+        let port = port::row(PORTS);
         let said = kakehashi(&["demo", "--once", "--port", &port.to_string()]);
         tries += 1;
         if said.code == Some(0) || !said.err.contains("in use") || tries == 5 {
@@ -58,7 +43,7 @@ fn every_question_of_the_demo_is_answered_as_it_says() {
 
 #[test]
 fn a_port_that_is_taken_is_named_with_the_way_out() {
-    let port = free_port();
+    let port = port::row(PORTS);
     // For a stand-in, and for the server itself.
     for taken in [port + 2, port] {
         let _holder = UdpSocket::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, wait};
+use crate::{PATIENCE, port, wait};
 
 /// A running browser; it ends with this.
 pub struct Browser {
@@ -31,7 +31,8 @@ impl Browser {
     /// Starts one whose user prefers `language`. Where there is none it says so and gives nothing; with `CI` set it
     /// fails.
     pub fn start(language: &str) -> Option<Browser> {
-        let port = free_port();
+        let address = port::free();
+        let port = address.port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdin(Stdio::null())
@@ -49,7 +50,6 @@ impl Browser {
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let started = lines.map_while(Result::ok).any(|line| line.contains("started successfully"));
         assert!(started, "chromedriver did not start");
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let profile = tempfile::tempdir().unwrap();
         let mut browser = Browser { driver, address, session: String::new(), profile };
         let folder = browser.profile.path().display().to_string();
@@ -209,8 +209,4 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

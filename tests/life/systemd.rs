@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::PATIENCE;
 use crate::client::{Load, ask, query, receive, socket};
+use crate::port;
 use crate::process::{PLANNING, Server, Site, quiet};
 
 /// The service manager's end of NOTIFY_SOCKET.
@@ -99,9 +100,8 @@ fn activated(site: &Site, udp: &UdpSocket, tcp: &TcpListener) -> Server {
 
 #[test]
 fn with_sockets_that_systemd_holds_a_restart_loses_no_query() {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (udp, tcp) = port::both();
     let address = udp.local_addr().unwrap();
-    let Ok(tcp) = TcpListener::bind(address) else { panic!("{address} is taken for TCP") };
     let site = Site::new(&address.to_string(), "", "");
     let first = activated(&site, &udp, &tcp);
     assert_eq!(first.dns, address);

@@ -11,7 +11,7 @@ use kakehashi::listen::stats::Closed;
 use kakehashi::listen::{ListenConfig, start};
 use tokio::sync::Semaphore;
 
-use super::{Echo, Server, ask, config, framed, is_closed, loopback, query, read, receive, udp_to};
+use super::{Echo, Server, ask, config, framed, is_closed, loopback, port, query, read, receive, udp_to};
 
 #[test]
 fn a_stop_answers_every_datagram_that_was_accepted() {
@@ -92,8 +92,9 @@ fn a_stop_does_not_wait_for_ever() {
 
 #[test]
 fn a_passed_socket_outlives_us_with_what_it_holds() {
-    let manager = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = manager.local_addr().unwrap();
+    // The manager has no socket for TCP: the server makes that one, twice.
+    let address = port::free();
+    let manager = UdpSocket::bind(address).unwrap();
     let serve = || {
         let gate = Arc::new(Semaphore::new(0));
         let config = ListenConfig { workers: 2, ..config(&address.to_string()) };

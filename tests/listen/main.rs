@@ -5,6 +5,8 @@ mod cap;
 mod connection;
 mod datagram;
 mod life;
+#[path = "../lab/port.rs"]
+mod port;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::client::{query, receive, socket};
+use crate::port;
 use crate::process::{PLANNING, Server, Site};
 use crate::{PATIENCE, wait};
 
@@ -286,8 +287,7 @@ fn fstrm_capture_reads_a_unix_socket_dies_and_returns() {
 #[test]
 fn fstrm_capture_reads_tcp_dies_and_returns() {
     if has(READ) && has(CAPTURE) {
-        // Free a moment ago.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = port::free().port().to_string();
         a_reader_comes_and_goes(&format!("tcp:127.0.0.1:{port}"), &["-a", "127.0.0.1", "-p", &port]);
     }
 }

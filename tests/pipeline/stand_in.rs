@@ -1,7 +1,7 @@
 //! An upstream on loopback, UDP and TCP, that follows its own aliases as resolvers do and remembers what it was asked.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use kakehashi::wire::build::{Opt, Plan, build};
 use kakehashi::wire::request::Parsed;
 use kakehashi::wire::{Ede, Name, RType, RecordRef, Records, Request, flag, rcode};
+
+use crate::port;
 
 /// What a line of the script says of a name.
 #[derive(Clone)]
@@ -46,7 +48,8 @@ impl StandIn {
     /// `NAME EDE count length`. Negatives carry an SOA with TTL and MINIMUM 3600, or `soa SECONDS`.
     pub fn start(script: &str) -> StandIn {
         let script = Arc::new(Mutex::new(Script::read(script)));
-        let (udp, tcp) = sockets();
+        let (udp, tcp) = port::both();
+        udp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let address = udp.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
@@ -103,16 +106,6 @@ impl Drop for StandIn {
         // The accepting thread wakes up by being called.
         let _ = std::net::TcpStream::connect(self.address);
         self.threads.drain(..).for_each(|thread| thread.join().unwrap());
-    }
-}
-
-fn sockets() -> (UdpSocket, TcpListener) {
-    loop {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()) {
-            udp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-            return (udp, tcp);
-        }
     }
 }
 

@@ -21,6 +21,8 @@ mod net;
 mod odd;
 mod packet;
 mod peer;
+#[path = "../lab/port.rs"]
+mod port;
 #[path = "../life/process.rs"]
 #[allow(dead_code)] // life looks at more of it
 mod process;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::misbehaviour::{self, By, Later};
+use crate::port;
 
 /// How many queries are remembered.
 const REMEMBERED: usize = 50_000;
@@ -102,12 +103,7 @@ type Delayed = (By, SocketAddr, Vec<u8>);
 impl Upstream {
     /// Begins to serve on 127.0.0.1.
     pub fn start() -> Upstream {
-        Upstream::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-    }
-
-    /// Begins to serve at an address.
-    pub fn at(address: SocketAddr) -> Upstream {
-        let (udp, tcp) = both_on_one_port(address);
+        let (udp, tcp) = port::both();
         let address = udp.local_addr().unwrap();
         udp.set_read_timeout(Some(LOOK)).unwrap();
         let _ = socket2::SockRef::from(&udp).set_recv_buffer_size(4 << 20);
@@ -165,20 +161,6 @@ impl Drop for Upstream {
         self.shared.stop.store(true, Ordering::Relaxed);
         // The accepting thread wakes up by being called.
         let _ = TcpStream::connect(self.address);
-    }
-}
-
-/// An address where nobody listens, until somebody takes it.
-pub fn nobody() -> SocketAddr {
-    both_on_one_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).0.local_addr().unwrap()
-}
-
-fn both_on_one_port(address: SocketAddr) -> (UdpSocket, TcpListener) {
-    loop {
-        let tcp = TcpListener::bind(address).unwrap();
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()) {
-            return (udp, tcp);
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use hickory_proto::op::ResponseCode;
 use crate::cases::family;
 use crate::load::{Load, ever_new};
 use crate::misbehaviour::{IGNORED, TARDY};
-use crate::peer::{Mood, Upstream, Via, nobody};
+use crate::peer::{Mood, Upstream, Via};
+use crate::port;
 use crate::report::{at_most, row, share, span, within};
 use crate::world::{CLIENT, World, ask, forward, forward_with, said, said_or_silence};
 use crate::{PATIENCE, wait};
@@ -158,7 +159,7 @@ fn a_dead_first_server_costs_one_query() {
     let good = Upstream::start();
     let silent = Upstream::start();
     silent.be(Mood::Silent);
-    for (who, dead) in [("silent", silent.address), ("port closed", nobody())] {
+    for (who, dead) in [("silent", silent.address), ("port closed", port::free())] {
         let keys = "balance = \"ordered\"";
         let world = World::new(&forward_with("bad", &[dead, good.address], &["bad.test"], keys));
         let (answer, took) = world.says("first.bad.test");

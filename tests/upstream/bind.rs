@@ -1,10 +1,12 @@
 //! BIND as the upstream: a server whose cookies are not ours.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use crate::port;
 
 /// One on a loopback port, which knows `user.technova.local`.
 pub struct Bind {
@@ -24,12 +26,13 @@ impl Bind {
             println!("SKIPPED: named is missing, for cookies that are not ours");
             return None;
         };
-        // A port that is free for TCP may be another test's for UDP; then it says so, and serves nobody.
+        // Another test's server may draw the port for its own queries in between; then it says so, and serves nobody.
         Some((0..9).find_map(|_| Bind::try_start(&program, options)).expect("a port that is free"))
     }
 
     fn try_start(program: &Path, options: &str) -> Option<Bind> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let address = port::free();
+        let port = address.port();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("zone"), ZONE).unwrap();
@@ -56,7 +59,6 @@ impl Bind {
         }
         // Read on to its end, or its log would fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let bind = Bind { address, process, _folder: folder };
         // What it says is not yet what it does: a query that came too early was never answered.
         assert!((0..100).any(|_| bind.answers()), "named runs, and is silent: {}", said.join("\n"));

@@ -10,7 +10,8 @@ use kakehashi::upstream::{Balance, Group, Spec};
 use kakehashi::wire::rcode;
 
 use crate::group::{ask, at, group, hasty, make, question, run, spec, who};
-use crate::stand_in::{Asked, StandIn, Via, nobody};
+use crate::port;
+use crate::stand_in::{Asked, StandIn, Via};
 
 fn good(last: u8) -> StandIn {
     StandIn::replying(move |asked| asked.address(last))
@@ -39,7 +40,7 @@ fn nxdomain_is_an_answer_and_nobody_else_is_asked() {
 #[test]
 fn where_nobody_listens_the_next_is_asked_at_once() {
     let second = good(2);
-    let group = group(&[nobody(), second.address]);
+    let group = group(&[port::free(), second.address]);
     assert_eq!(who(&ask(&group).unwrap().response), 2);
     let first = &group.status(at(1)).servers[0];
     assert_eq!((first.counts.tally.unreachable, first.health.state), (1, State::Suspect));
@@ -47,7 +48,7 @@ fn where_nobody_listens_the_next_is_asked_at_once() {
 
 #[test]
 fn nobody_to_be_reached_is_said_so() {
-    let failed = ask(&group(&[nobody(), nobody()])).unwrap_err();
+    let failed = ask(&group(&[port::free(), port::free()])).unwrap_err();
     assert_eq!((failed.failure, failed.rcode), (Failure::Unreachable, None));
 }
 
@@ -158,7 +159,7 @@ fn the_backup_serves_only_while_every_primary_is_down() {
 #[test]
 fn when_all_are_down_all_are_tried() {
     let (hole, alive) = (StandIn::silent(), good(2));
-    let group = hasty(&[hole.address, nobody(), alive.address]);
+    let group = hasty(&[hole.address, port::free(), alive.address]);
     (0..3).for_each(|server| make(&group, server, State::Down));
     assert_eq!(who(&ask(&group).unwrap().response), 2);
     assert_eq!(hole.count(), 1);

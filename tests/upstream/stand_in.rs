@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::port;
 use crate::wait::until;
 use kakehashi::wire::build::{Opt, Plan, build};
 use kakehashi::wire::request::Parsed;
@@ -121,7 +122,7 @@ pub struct StandIn {
 impl StandIn {
     /// Sends what `replies` gives for each query, in that order, to whoever asked.
     pub fn new(replies: impl FnMut(&Asked) -> Vec<Vec<u8>> + Send + 'static) -> StandIn {
-        let (udp, tcp) = both_on_one_port();
+        let (udp, tcp) = port::both();
         let address = udp.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let replies = Arc::new(Mutex::new(replies));
@@ -159,20 +160,6 @@ impl StandIn {
     /// Sends a datagram of its own accord.
     pub fn speak(&self, to: SocketAddr, bytes: &[u8]) {
         self.udp.send_to(bytes, to).unwrap();
-    }
-}
-
-/// An address where nobody listens, until somebody takes it.
-pub fn nobody() -> SocketAddr {
-    both_on_one_port().0.local_addr().unwrap()
-}
-
-fn both_on_one_port() -> (UdpSocket, TcpListener) {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()) {
-            return (udp, tcp);
-        }
     }
 }
 

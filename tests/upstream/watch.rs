@@ -9,7 +9,8 @@ use kakehashi::upstream::{Check, Group, Spec};
 use kakehashi::wire::rcode;
 
 use crate::group::{at, group, run, spec};
-use crate::stand_in::{StandIn, nobody};
+use crate::port;
+use crate::stand_in::StandIn;
 use crate::wait::until;
 
 /// Runs the group's probers, on a thread of their own, until the test is over.
@@ -48,7 +49,7 @@ fn a_server_is_judged_by_what_it_says_and_comes_back_when_it_says_better() {
 
 #[test]
 fn a_server_that_nobody_listens_at_goes_down() {
-    let group = group(&[nobody()]);
+    let group = group(&[port::free()]);
     watch(&group);
     wait_until(&group, State::Down);
 }
@@ -74,14 +75,14 @@ fn a_failed_query_brings_the_next_probe_forward() {
 
 #[test]
 fn without_a_check_nothing_is_probed() {
-    let group = Group::new(Spec { check: Check::Off, ..spec(&[nobody()]) }, None);
+    let group = Group::new(Spec { check: Check::Off, ..spec(&[port::free()]) }, None);
     assert!(group.probers().is_empty());
 }
 
 #[test]
 fn whoever_asks_may_be_moved_between_threads() {
     fn may_move<T: Send>(_: &T) {}
-    let (group, exchange) = (group(&[nobody()]), kakehashi::exchange::Exchange::new());
+    let (group, exchange) = (group(&[port::free()]), kakehashi::exchange::Exchange::new());
     let recursor = kakehashi::recurse::Recursor::new().unwrap();
     let question = crate::group::question();
     may_move(&group.ask(&question, &exchange, at(1)));

@@ -1,13 +1,15 @@
 //! Zones signed by BIND's tools, and the servers beside ours that serve them on loopback: BIND and NSD.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use kakehashi::wire::message::Message;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::port;
 
 /// How the zones deny what they have not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,8 @@ pub enum Kind {
 
 impl Peer {
     pub fn start(kind: Kind, zones: &Zones) -> Peer {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let address = port::free();
+        let port = address.port();
         let folder = zones.path().to_str().unwrap();
         let (program, arguments, ready, configuration) = match kind {
             Kind::Bind => ("named", ["-g", "-c"], " running", bind(folder, port)),
@@ -101,7 +104,6 @@ impl Peer {
         std::fs::copy(find(program).unwrap(), &copy).unwrap();
         let mut command = Command::new(copy);
         command.args(arguments).arg(file).current_dir(folder).stderr(Stdio::piped());
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut peer = Peer { address, process: command.spawn().unwrap() };
         let mut lines = BufReader::new(peer.process.stderr.take().unwrap()).lines().map_while(Result::ok);
         let said: Vec<String> = lines.by_ref().take_while(|line| !line.contains(ready)).collect();
