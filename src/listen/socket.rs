@@ -79,7 +79,7 @@ pub fn bind(
     passed.warn_of_rest();
     for (address, adopted) in addresses.iter().zip(&udp) {
         if adopted.is_empty() {
-            probe(*address).map_err(fault(*address, Transport::Udp))?;
+            probe(*address, Transport::Udp).map_err(fault(*address, Transport::Udp))?;
         }
     }
     let mut bound = Vec::new();
@@ -102,11 +102,16 @@ fn fault(address: SocketAddr, transport: Transport) -> impl Fn(io::Error) -> Bin
 
 /// SO_REUSEPORT lets a second server of the same user take half of the queries without a word. So the address is tried
 /// once without it.
-fn probe(address: SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+fn probe(address: SocketAddr, transport: Transport) -> io::Result<()> {
+    let socket = match transport {
+        Transport::Udp => Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?,
+        Transport::Tcp => Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?,
+    };
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // Connections of an earlier process in TIME_WAIT are in nobody's way.
+    socket.set_reuse_address(matches!(transport, Transport::Tcp))?;
     socket.bind(&address.into())
 }
 
@@ -129,33 +134,46 @@ fn fill_tcp(adopted: Tcp, address: SocketAddr, workers: usize) -> Result<Tcp, Bi
     (0..workers).map(make).collect::<io::Result<_>>().map_err(fault(address, Transport::Tcp))
 }
 
-/// One port that both UDP and TCP can have.
+/// One port that both UDP and TCP can have, and nobody has for either. From among sockets with SO_REUSEPORT the kernel
+/// gives a port that another has, too; so it is asked without.
 fn any_port(address: SocketAddr, workers: usize) -> Result<(Udp, Tcp), BindError> {
     let mut tries = 0;
     loop {
-        let first = make_udp(address).map_err(fault(address, Transport::Udp))?;
-        let chosen = first.local_addr().map_err(fault(address, Transport::Udp))?;
-        match fill_tcp(Vec::new(), chosen, workers) {
-            Ok(tcp) => {
-                let mut udp = vec![(first, Origin::Ours)];
+        let first = new_udp(address).map_err(fault(address, Transport::Udp))?;
+        let chosen = first
+            .bind(&address.into())
+            .and_then(|()| first.set_reuse_port(true))
+            .and_then(|()| first.local_addr())
+            .map_err(fault(address, Transport::Udp))?;
+        // What `bind` gave an Internet socket is an Internet address.
+        let chosen = chosen.as_socket().unwrap_or(address);
+        match probe(chosen, Transport::Tcp) {
+            Ok(()) => {
+                let mut udp = vec![(first.into(), Origin::Ours)];
                 for _ in 1..workers {
                     udp.push((make_udp(chosen).map_err(fault(chosen, Transport::Udp))?, Origin::Ours));
                 }
-                return Ok((udp, tcp));
+                return Ok((udp, fill_tcp(Vec::new(), chosen, workers)?));
             }
-            Err(error) if tries == PORT_TRIES => return Err(error),
+            Err(error) if tries == PORT_TRIES => return Err(fault(chosen, Transport::Tcp)(error)),
             Err(_) => tries += 1,
         }
     }
 }
 
 fn make_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = new_udp(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn new_udp(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         // IPv4 clients come to the IPv4 socket, never as mapped addresses.
         socket.set_only_v6(true)?;
     }
-    socket.set_reuse_port(true)?;
     // Only CAP_NET_ADMIN may pass net.core.rmem_max; without it, as much as is allowed.
     if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
         socket.set_recv_buffer_size(BUFFER)?;
@@ -163,9 +181,7 @@ fn make_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     if setsockopt(&socket, sockopt::SndBufForce, &BUFFER).is_err() {
         socket.set_send_buffer_size(BUFFER)?;
     }
-    let socket = ready_udp(socket.into(), address)?;
-    SockRef::from(&socket).bind(&address.into())?;
-    Ok(socket)
+    Ok(ready_udp(socket.into(), address)?.into())
 }
 
 /// What every UDP socket needs, whoever made it.
@@ -305,80 +321,4 @@ impl Passed {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    const ANY: &str = "127.0.0.1:0";
-
-    fn fds<T: Into<OwnedFd>>(sockets: Vec<T>) -> Vec<OwnedFd> {
-        sockets.into_iter().map(Into::into).collect()
-    }
-
-    #[test]
-    fn each_worker_has_its_own_socket_of_every_address_on_one_port() {
-        let (addresses, ends) =
-            bind(&[ANY.parse().unwrap(), "[::1]:0".parse().unwrap()], 3, Vec::new()).unwrap();
-        assert_eq!(ends.len(), 3);
-        for end in &ends {
-            let udp: Vec<_> = end.udp.iter().map(|(socket, _)| socket.local_addr().unwrap()).collect();
-            let tcp: Vec<_> = end.tcp.iter().map(|(socket, _)| socket.local_addr().unwrap()).collect();
-            assert_eq!(udp, addresses);
-            assert_eq!(tcp, addresses);
-        }
-    }
-
-    #[test]
-    fn a_second_server_is_told_that_the_address_is_taken() {
-        let (addresses, _ends) = bind(&[ANY.parse().unwrap()], 2, Vec::new()).unwrap();
-        let error = bind(&addresses, 2, Vec::new()).unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
-        let text = error.to_string();
-        assert!(text.starts_with(&format!("cannot listen on {} (udp): ", addresses[0])), "{text}");
-        assert!(text.contains("systemd-resolved"), "{text}");
-    }
-
-    #[test]
-    fn an_address_of_another_machine_is_named() {
-        let error = bind(&["192.0.2.1:5300".parse().unwrap()], 1, Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("192.0.2.1:5300"), "{error}");
-        assert!(error.to_string().contains("ip address"), "{error}");
-    }
-
-    #[test]
-    fn fewer_passed_sockets_than_workers_are_shared_and_more_are_dealt_out() {
-        let make = |count| -> (SocketAddr, Vec<UdpSocket>) {
-            let first = make_udp(ANY.parse().unwrap()).unwrap();
-            let address = first.local_addr().unwrap();
-            let rest = (1..count).map(|_| make_udp(address).unwrap());
-            (address, std::iter::once(first).chain(rest).collect())
-        };
-        for (sockets, workers, each) in [(1, 3, [1, 1, 1]), (2, 3, [1, 1, 1]), (5, 3, [2, 2, 1])] {
-            let (address, passed) = make(sockets);
-            let (bound, ends) = bind(&[address], workers, fds(passed)).unwrap();
-            assert_eq!(bound, [address]);
-            assert_eq!(ends.iter().map(|end| end.udp.len()).collect::<Vec<_>>(), each);
-            assert!(ends.iter().flat_map(|end| &end.udp).all(|(_, origin)| *origin == Origin::Passed));
-            // TCP was not passed, so it is made.
-            assert!(ends.iter().flat_map(|end| &end.tcp).all(|(_, origin)| *origin == Origin::Ours));
-        }
-    }
-
-    #[test]
-    fn a_closed_door_keeps_what_was_in_and_lets_no_more_in() {
-        let server = make_udp(ANY.parse().unwrap()).unwrap();
-        let client = UdpSocket::bind(ANY).unwrap();
-        client.connect(server.local_addr().unwrap()).unwrap();
-        client.send(b"before").unwrap();
-        close_door(&server).unwrap();
-        client.send(b"after").unwrap();
-        let mut buffer = [0; 16];
-        let (length, from) = server.recv_from(&mut buffer).unwrap();
-        assert_eq!(&buffer[..length], b"before");
-        server.send_to(b"reply", from).unwrap();
-        assert_eq!(server.recv_from(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        // The second datagram was refused, as a closed port refuses it; the reply is there all the same.
-        assert_eq!(client.recv(&mut buffer).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
-        assert_eq!(client.recv(&mut buffer).unwrap(), 5);
-    }
-}
+mod tests;
