@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -97,7 +97,8 @@ impl<S: Service> Udp<S> {
     async fn read_when_woken(self: &Rc<Self>, watched: &AsyncFd<Rc<UdpSocket>>) {
         let mut full = 0;
         while full < BUSY {
-            let Ok(mut ready) = watched.readable().await else { return };
+            // Polled: `readable` enters a list of waiters and leaves it again, for each query where they come one by one.
+            let Ok(mut ready) = poll_fn(|context| watched.poll_read_ready(context)).await else { return };
             for round in 1.. {
                 match self.take_batch() {
                     Ok(rest) => {
