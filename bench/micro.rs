@@ -113,7 +113,7 @@ fn wire_patch(bencher: Bencher<'_, '_>) {
     let ((mut wire, ttls), question) = (built(1), question(1));
     bencher.bench_local(|| {
         patch::address(black_box(&mut wire), 7, 0x0100, &question);
-        patch::age(&mut wire, &ttls, 1);
+        patch::age(&mut wire, ttls.iter().copied(), 1);
     });
 }
 

@@ -97,6 +97,28 @@ fn nor_does_the_query_log_allocate_on_the_worker_and_every_line_is_written() {
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count() as u64, answered);
 }
 
+#[test]
+fn a_look_ahead_at_a_batch_allocates_nothing_and_the_batch_is_answered() {
+    let upstream = StandIn::start(UPSTREAM);
+    let world = World::new(CONFIGURATION, &[&upstream]);
+    // So many that they are not all near.
+    let names: Vec<String> = (0..2_000).map(|n| format!("n{n}.new.lan.test")).collect();
+    names.iter().for_each(|name| _ = world.ask(&Query::a(VPC, name)));
+    let hits = || world.street.counts.get().hits;
+    world.street.worker.batch_done();
+    let before = hits();
+    for batch in names.chunks(64) {
+        let queries: Vec<_> = batch.iter().map(|name| Query::a(VPC, name)).collect();
+        let asked: Vec<_> = queries.iter().map(|query| (query.bytes(), query.path())).collect();
+        let ahead = || asked.iter().map(|(packet, path)| (&packet[..], path));
+        let counted = allocation_counter::measure(|| world.street.worker.foresee(ahead()));
+        assert_eq!(counted.count_total, 0);
+        queries.iter().for_each(|query| _ = world.ask(query));
+    }
+    world.street.worker.batch_done();
+    assert_eq!(hits() - before, names.len() as u64);
+}
+
 /// The bounds are what was counted when they were written: whoever allocates more should know it, and why.
 #[test]
 fn an_answer_from_a_zone_and_a_refusal_allocate_little() {

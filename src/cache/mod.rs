@@ -10,6 +10,7 @@ pub mod cached;
 pub mod count;
 pub mod flight;
 pub mod forget;
+mod index;
 mod key;
 mod remains;
 pub mod response;

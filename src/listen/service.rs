@@ -42,6 +42,12 @@ pub trait Service: 'static {
     /// wait nor allocate.
     fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit;
 
+    /// Told of a batch before [`Service::admit`] is asked for each of it, so that what all of them need can be fetched from
+    /// memory together.
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+        let _ = queries;
+    }
+
     /// Lets the query that was admitted last, a datagram, wait in the service under this ticket, if it can.
     fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let _ = (packet, path, now, ticket);

@@ -9,12 +9,13 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
-use super::batch::{Datagram, Inbox, Local, Outbox, Received, Rest, watch};
+use super::batch::{BATCH, Datagram, Inbox, Local, Outbox, Received, Rest, watch};
 use super::lane::Seat;
 use super::socket::{Origin, close_door};
 use super::worker::{Fate, Flight, Worker};
@@ -162,8 +163,13 @@ impl<S: Service> Udp<S> {
         let stats = &self.worker.stats;
         stats.batches.add(1);
         stats.datagrams_in.add(count as u64);
-        for nth in 0..count {
-            let Some(datagram) = inbox.datagram(nth) else {
+        let datagrams: SmallVec<[_; BATCH]> = (0..count).map(|nth| inbox.datagram(nth)).collect();
+        if count > 1 {
+            let known = datagrams.iter().flatten();
+            self.worker.service.foresee(known.map(|datagram| (datagram.payload, &datagram.path)));
+        }
+        for datagram in datagrams {
+            let Some(datagram) = datagram else {
                 stats.unusable.add(1);
                 continue;
             };

@@ -25,7 +25,7 @@ use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
 use crate::query::{Event, Failure, Now, Path, Transport};
 use crate::wire::Request;
-use crate::wire::request::Parsed;
+use crate::wire::request::{self, Parsed};
 
 /// The port of ours that a traced question comes to: none that a packet can come to.
 const TRACED: u16 = 0;
@@ -130,6 +130,14 @@ impl Worker {
             Admit::Reply if out.is_empty() => Admit::Drop,
             decided => decided,
         }
+    }
+
+    /// Fetches from memory what a batch is about to ask for.
+    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+        let snapshot = self.snapshot.borrow();
+        self.answers.borrow().foresee(queries.filter_map(|(packet, path)| {
+            Key::new(snapshot.table.client(path.client.ip())?.view, 0, request::question(packet)?)
+        }));
     }
 
     fn decide(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {

@@ -19,6 +19,10 @@ impl Service for Street {
         }
     }
 
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+        self.0.foresee(queries);
+    }
+
     fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> listen::Begin {
         match self.0.begin(packet, path, now, ticket) {
             pipeline::Begin::Underway => listen::Begin::Underway,

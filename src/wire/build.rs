@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(message.answer, records);
         assert_eq!(ttls.len(), records.len());
         assert!(out.len() < records.byte_len());
-        super::super::patch::age(&mut out, &ttls, 10);
+        super::super::patch::age(&mut out, ttls, 10);
         let aged = Message::parse(&out).unwrap();
         assert!(
             aged.answer.iter().all(|record| record.ttl == if record.rtype == RType::SRV { 590 } else { 0 })

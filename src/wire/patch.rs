@@ -13,11 +13,11 @@ pub fn address(answer: &mut [u8], id: u16, query_flags: u16, question: &[u8]) {
 }
 
 /// Lowers the TTLs at `offsets` by `seconds`, not below zero.
-pub fn age(answer: &mut [u8], offsets: &[u16], seconds: u32) {
+pub fn age(answer: &mut [u8], offsets: impl IntoIterator<Item = u16>, seconds: u32) {
     if seconds == 0 {
         return;
     }
-    for &offset in offsets {
+    for offset in offsets {
         let at = usize::from(offset);
         if let Ok(ttl) = u32_at(answer, at) {
             answer[at..at + 4].copy_from_slice(&ttl.saturating_sub(seconds).to_be_bytes());

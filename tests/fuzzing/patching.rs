@@ -34,7 +34,7 @@ pub fn run(input: &[u8]) {
     let turn = turn(&message.answer, by).filter(|_| fit != Fit::Truncated);
     let asked = in_other_case(&question, client[12]);
     patch::address(&mut patched, id, flags, &asked);
-    patch::age(&mut patched, &ttls, seconds);
+    patch::age(&mut patched, ttls.iter().copied(), seconds);
     if let Some(turn) = &turn {
         patch::rotate(&mut patched, &ttls, turn);
     }
