@@ -93,56 +93,31 @@ const GOALS: [Goal; 33] = {
     ]
 };
 
-/// The table of goals, without those that this run says nothing about: of the ordinary build, and of the one that is laid
-/// out by a profile where there was one.
+/// The table of goals, without those that this run says nothing about.
 pub fn table(text: &mut String, results: &Results) {
-    let (plain, laid_out) = (Server::Kakehashi, Server::LaidOut);
-    let reached: Vec<(&Goal, Option<f64>, Option<f64>)> = GOALS
-        .iter()
-        .map(|goal| (goal, goal.reached(results, plain), goal.reached(results, laid_out)))
-        .filter(|(_, plain, laid_out)| plain.is_some() || laid_out.is_some())
-        .collect();
+    let reached: Vec<(&Goal, f64)> =
+        GOALS.iter().filter_map(|goal| Some((goal, goal.reached(results)?))).collect();
     if reached.is_empty() {
         return;
     }
     text.push_str(
-        "\n## What is wanted, and what was reached\n\n\
-         | | at most | cargo build | | bench/run pgo | |\n|---|--:|--:|---|--:|---|\n",
+        "\n## What is wanted, and what was reached\n\n| | at most | reached | |\n|---|--:|--:|---|\n",
     );
-    for (goal, plain, laid_out) in reached {
+    for (goal, reached) in reached {
         let most = if goal.most.is_nan() { "–".to_owned() } else { goal.most.to_string() };
-        let _ = writeln!(
-            text,
-            "| {} | {most} | {} | {} |",
-            goal.what,
-            goal.verdict(plain),
-            goal.verdict(laid_out)
-        );
+        let verdict = if goal.most.is_nan() || reached <= goal.most { "" } else { "missed" };
+        let _ = writeln!(text, "| {} | {most} | {reached:.2} | {verdict} |", goal.what);
     }
 }
 
 impl Goal {
-    /// A figure, and whether it is one too many.
-    fn verdict(&self, reached: Option<f64>) -> String {
-        match reached {
-            None => "– | ".to_owned(),
-            Some(reached) if reached > self.most => format!("{reached:.2} | missed"),
-            Some(reached) => format!("{reached:.2} | "),
-        }
-    }
-
-    fn reached(&self, results: &Results, ours: Server) -> Option<f64> {
-        // Curves and detectors are those of the ordinary build.
-        if ours != Server::Kakehashi && !matches!(self.measure, Measure::Beside(_)) {
-            return None;
-        }
+    fn reached(&self, results: &Results) -> Option<f64> {
+        let ours = Server::Kakehashi;
         match &self.measure {
             Measure::Beside(others) => {
-                // What is beside a load of our own is beside that of the same build.
-                let whose = |server| if server == Server::Kakehashi { ours } else { server };
                 let best = others
                     .iter()
-                    .filter_map(|(scenario, server)| results.middle(*scenario, whose(*server), |f| f.cost))
+                    .filter_map(|(scenario, server)| results.middle(*scenario, *server, |f| f.cost))
                     .reduce(f64::min)?;
                 Some(results.middle(self.of, ours, |f| f.cost)? / best)
             }

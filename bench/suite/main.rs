@@ -31,7 +31,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use curve::Detail;
-use peer::{LAID_OUT, OTHER, Role, Server};
+use peer::{OTHER, Role, Server};
 use results::{Count, Results};
 use scenario::Scenario;
 use stand::Stand;
@@ -60,9 +60,6 @@ struct Arguments {
     /// Another build of kakehashi, measured in turns with this one.
     #[arg(long)]
     against: Option<PathBuf>,
-    /// The build of `bench/run pgo`, in rows and a column of its own.
-    #[arg(long)]
-    pgo: Option<PathBuf>,
     /// Nothing but this.
     #[arg(long)]
     just: Option<Just>,
@@ -96,9 +93,6 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     let length = Duration::from_secs_f64(seconds);
     if let Some(other) = &arguments.against {
         let _ = OTHER.set(other.canonicalize()?);
-    }
-    if let Some(laid_out) = &arguments.pgo {
-        let _ = LAID_OUT.set(laid_out.canonicalize()?);
     }
     let servers = wanted_servers(arguments);
     let mut results = Results { about: about(&servers, rounds, seconds), ..Results::default() };
@@ -222,7 +216,6 @@ fn wanted_servers(arguments: &Arguments) -> Vec<Server> {
         .into_iter()
         .filter(|server| match server {
             Server::Other => arguments.against.is_some(),
-            Server::LaidOut => arguments.pgo.is_some(),
             _ => named(&arguments.servers, server.name()),
         })
         .filter(|server| !(arguments.quick && arguments.servers.is_empty() && slow.contains(server)))

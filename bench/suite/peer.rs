@@ -16,8 +16,6 @@ pub const PORT: u16 = 5300;
 
 /// The other build of ours that is to be measured beside this one.
 pub static OTHER: OnceLock<PathBuf> = OnceLock::new();
-/// The build that is laid out by a profile of these loads.
-pub static LAID_OUT: OnceLock<PathBuf> = OnceLock::new();
 
 /// A server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,8 +26,6 @@ pub enum Server {
     EchoEpoll,
     /// Ours.
     Kakehashi,
-    /// Ours, laid out by a profile of these loads.
-    LaidOut,
     /// Ours with the detectors on.
     Watched,
     /// Ours, of another build or commit.
@@ -73,11 +69,10 @@ pub struct Launch {
 
 impl Server {
     /// All, the limit and ours first.
-    pub const ALL: [Server; 12] = [
+    pub const ALL: [Server; 11] = [
         Server::Echo,
         Server::EchoEpoll,
         Server::Kakehashi,
-        Server::LaidOut,
         Server::Watched,
         Server::Other,
         Server::Dnsdist,
@@ -99,7 +94,6 @@ impl Server {
             Server::Echo => "echo",
             Server::EchoEpoll => "echo, epoll",
             Server::Kakehashi => "Kakehashi",
-            Server::LaidOut => "Kakehashi, pgo",
             Server::Watched => "Kakehashi, detectors",
             Server::Other => "Kakehashi, other",
             Server::Dnsdist => "dnsdist",
@@ -114,12 +108,7 @@ impl Server {
     /// The program, and the word that makes it say its version; none for those built here.
     pub fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Server::Echo
-            | Server::EchoEpoll
-            | Server::Kakehashi
-            | Server::LaidOut
-            | Server::Watched
-            | Server::Other => None,
+            Server::Echo | Server::EchoEpoll | Server::Kakehashi | Server::Watched | Server::Other => None,
             Server::Dnsdist => Some(("dnsdist", "--version")),
             Server::Unbound => Some(("unbound", "-V")),
             Server::Named => Some(("named", "-v")),
@@ -147,10 +136,9 @@ impl Server {
             (Server::EchoEpoll, Role::Forwarder) => run(&["@/examples/echo", &address, "epoll"], vec![]),
             (Server::Kakehashi, role) => Some(Shape::of(role).launch()),
             (Server::Watched, role) => Some(Shape { detects: true, ..Shape::of(role) }.launch()),
-            (Server::LaidOut | Server::Other, role) => {
-                let program = if self == Server::Other { &OTHER } else { &LAID_OUT };
+            (Server::Other, role) => {
                 let mut launch = Shape::of(role).launch();
-                launch.command[0] = program.get()?.display().to_string();
+                launch.command[0] = OTHER.get()?.display().to_string();
                 Some(launch)
             }
             (Server::Dnsdist, Role::Forwarder | Role::Logger) => run(
