@@ -110,7 +110,7 @@ fn a_look_ahead_at_a_batch_allocates_nothing_and_the_batch_is_answered() {
     for batch in names.chunks(64) {
         let queries: Vec<_> = batch.iter().map(|name| Query::a(VPC, name)).collect();
         let asked: Vec<_> = queries.iter().map(|query| (query.bytes(), query.path())).collect();
-        let ahead = || asked.iter().map(|(packet, path)| (&packet[..], path));
+        let ahead = || asked.iter().map(|(packet, path)| (&packet[..], path.client.ip()));
         let counted = allocation_counter::measure(|| world.street.worker.foresee(ahead()));
         assert_eq!(counted.count_total, 0);
         queries.iter().for_each(|query| _ = world.ask(query));

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::rc::Rc;
@@ -138,6 +138,12 @@ impl Inbox {
             Rest::Perhaps => BATCH,
         };
         Ok(Received { count, rest })
+    }
+
+    /// What the `nth` datagram of the last batch says, and who sent it.
+    pub fn glimpse(&self, nth: usize) -> Option<(&[u8], IpAddr)> {
+        let (header, slot) = (self.headers.get(nth)?, self.slots.get(nth)?);
+        Some((slot.payload.get(..header.msg_len as usize)?, canonical(slot.name.read()?).ip()))
     }
 
     /// The `nth` datagram of the last batch; `None` if it was cut short or cannot be answered.

@@ -1,6 +1,7 @@
 //! What a worker needs from whoever answers.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -44,7 +45,7 @@ pub trait Service: 'static {
 
     /// Told of a batch before [`Service::admit`] is asked for each of it, so that what all of them need can be fetched from
     /// memory together.
-    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         let _ = queries;
     }
 

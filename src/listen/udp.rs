@@ -9,13 +9,12 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local, yield_now};
 use tokio::time::sleep;
 
-use super::batch::{BATCH, Datagram, Inbox, Local, Outbox, Received, Rest, watch};
+use super::batch::{Datagram, Inbox, Local, Outbox, Received, Rest, watch};
 use super::lane::Seat;
 use super::socket::{Origin, close_door};
 use super::worker::{Fate, Flight, Worker};
@@ -163,13 +162,11 @@ impl<S: Service> Udp<S> {
         let stats = &self.worker.stats;
         stats.batches.add(1);
         stats.datagrams_in.add(count as u64);
-        let datagrams: SmallVec<[_; BATCH]> = (0..count).map(|nth| inbox.datagram(nth)).collect();
         if count > 1 {
-            let known = datagrams.iter().flatten();
-            self.worker.service.foresee(known.map(|datagram| (datagram.payload, &datagram.path)));
+            self.foresee(&inbox, count);
         }
-        for datagram in datagrams {
-            let Some(datagram) = datagram else {
+        for nth in 0..count {
+            let Some(datagram) = inbox.datagram(nth) else {
                 stats.unusable.add(1);
                 continue;
             };
@@ -182,6 +179,13 @@ impl<S: Service> Udp<S> {
             }
         }
         Ok(rest)
+    }
+
+    /// Has the memory fetched that the batch will want. Apart from where a query that comes alone goes by: what this needs of
+    /// the stack is cold then.
+    #[inline(never)]
+    fn foresee(&self, inbox: &Inbox, count: usize) {
+        self.worker.service.foresee((0..count).filter_map(|nth| inbox.glimpse(nth)));
     }
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {

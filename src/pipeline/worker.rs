@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::future::Future;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -133,10 +133,10 @@ impl Worker {
     }
 
     /// Fetches from memory what a batch is about to ask for.
-    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         let snapshot = self.snapshot.borrow();
-        self.answers.borrow().foresee(queries.filter_map(|(packet, path)| {
-            Key::new(snapshot.table.client(path.client.ip())?.view, 0, request::question(packet)?)
+        self.answers.borrow().foresee(queries.filter_map(|(packet, client)| {
+            Key::new(snapshot.table.client(client)?.view, 0, request::question(packet)?)
         }));
     }
 

@@ -1,6 +1,7 @@
 //! The pipeline's worker, as the listeners know a service.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::listen::{self, Service};
@@ -19,7 +20,7 @@ impl Service for Street {
         }
     }
 
-    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], &'q Path)>) {
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         self.0.foresee(queries);
     }
 
