@@ -16,6 +16,7 @@ use super::count::Counts;
 use super::forget::Forget;
 use super::index::Index;
 pub use super::key::Key;
+use super::pages::Pages;
 use super::remains::Remains;
 use crate::wire::patch::{self, Turn};
 
@@ -137,9 +138,9 @@ impl Entry {
 /// The cache.
 pub struct AnswerCache {
     index: Index,
-    entries: Vec<Option<Entry>>,
+    entries: Pages<Entry>,
     free: Vec<u32>,
-    remains: Remains<Option<Entry>>,
+    remains: Remains<Vec<Option<Entry>>>,
     hand: usize,
     bytes: usize,
     capacity: usize,
@@ -152,7 +153,7 @@ impl AnswerCache {
     pub fn new(capacity: usize) -> AnswerCache {
         AnswerCache {
             index: Index::default(),
-            entries: Vec::new(),
+            entries: Pages::default(),
             free: Vec::new(),
             remains: Remains::default(),
             hand: 0,
@@ -171,7 +172,7 @@ impl AnswerCache {
             return None;
         };
         let now = nanoseconds(now);
-        let entry = self.entries[at].as_mut()?;
+        let entry = self.entries.place(at)?.as_mut()?;
         if !entry.is_live(now) {
             self.counts.misses += 1;
             self.remove(at);
@@ -213,7 +214,7 @@ impl AnswerCache {
         let hashes: SmallVec<[u32; BATCH]> = keys.map(|key| self.hash(&key)).collect();
         let places: SmallVec<[u32; BATCH]> =
             hashes.iter().filter_map(|hash| self.index.find(*hash, |_| true)).collect();
-        let entries = || places.iter().filter_map(|at| self.entries[*at as usize].as_ref());
+        let entries = || places.iter().filter_map(|at| self.entries.get(*at as usize));
         // Read, not only pointed at: a compiler leaves out what nobody looks at.
         black_box(entries().fold(0, |seen, entry| seen ^ entry.hash ^ entry.until as u32));
         let lines = |entry: &Entry| {
@@ -259,17 +260,16 @@ impl AnswerCache {
         while self.bytes > self.capacity {
             self.evict(now);
         }
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            self.entries.len() as u32 - 1
-        });
-        self.entries[at as usize] = Some(entry);
-        self.index.insert(hash, at);
+        let at = self.free.pop().unwrap_or_else(|| self.entries.add() as u32);
+        if let Some(place) = self.entries.place(at as usize) {
+            *place = Some(entry);
+            self.index.insert(hash, at);
+        }
     }
 
-    /// Forgets everything: the snapshot changed. The memory goes back bit by bit, with each [`sweep`](Self::sweep).
+    /// Forgets everything: the snapshot changed. The memory goes back page by page, with each [`sweep`](Self::sweep).
     pub fn clear(&mut self) {
-        self.remains.add(std::mem::take(&mut self.entries));
+        self.remains.add(self.entries.take());
         self.index.clear();
         self.free.clear();
         (self.hand, self.bytes) = (0, 0);
@@ -278,13 +278,13 @@ impl AnswerCache {
     /// Forgets the answers that an order covers, and says how many they were.
     pub fn forget(&mut self, order: &Forget) -> u64 {
         let covered =
-            |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| order.covers_answer(entry.key()));
-        let found: Vec<usize> = (0..self.entries.len()).filter(|at| covered(&self.entries[*at])).collect();
+            |at: &usize| self.entries.get(*at).is_some_and(|entry| order.covers_answer(entry.key()));
+        let found: Vec<usize> = (0..self.entries.len()).filter(covered).collect();
         found.iter().for_each(|at| self.remove(*at));
         found.len() as u64
     }
 
-    /// Frees a bit of what was forgotten: once a batch.
+    /// Frees a page of what was forgotten: once a batch.
     pub fn sweep(&mut self) {
         self.remains.free_some();
     }
@@ -298,7 +298,7 @@ impl AnswerCache {
     fn evict(&mut self, now: u64) {
         loop {
             self.hand = if self.hand + 1 >= self.entries.len() { 0 } else { self.hand + 1 };
-            match self.entries.get_mut(self.hand) {
+            match self.entries.place(self.hand) {
                 Some(Some(entry)) if entry.used && entry.is_live(now) => entry.used = false,
                 Some(Some(_)) => {
                     self.counts.evictions += 1;
@@ -312,14 +312,14 @@ impl AnswerCache {
     }
 
     fn remove(&mut self, at: usize) {
-        let Some(entry) = self.entries[at].take() else { return };
+        let Some(entry) = self.entries.place(at).and_then(Option::take) else { return };
         self.bytes = self.bytes.saturating_sub(entry.size());
         self.index.remove(entry.hash, at as u32);
         self.free.push(at as u32);
     }
 
     fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
-        let is_it = |at: u32| self.entries[at as usize].as_ref().is_some_and(|entry| entry.key() == key);
+        let is_it = |at: u32| self.entries.get(at as usize).is_some_and(|entry| entry.key() == key);
         self.index.find(hash, is_it).map(|at| at as usize)
     }
 

@@ -12,6 +12,7 @@ pub mod flight;
 pub mod forget;
 mod index;
 mod key;
+mod pages;
 mod remains;
 pub mod response;
 pub mod snapshot;

@@ -1,0 +1,73 @@
+//! Places by number, in pages: what grows is one page longer, and nothing of it moves. A vector of them would be copied each
+//! time that it doubles, while queries wait.
+
+/// Places of a page.
+const PAGE: usize = 256;
+
+/// Things with numbers.
+pub(super) struct Pages<T>(Vec<Vec<Option<T>>>);
+
+impl<T> Default for Pages<T> {
+    fn default() -> Self {
+        Pages(Vec::new())
+    }
+}
+
+impl<T> Pages<T> {
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * PAGE + last.len())
+    }
+
+    /// Adds an empty place, and says its number.
+    pub(super) fn add(&mut self) -> usize {
+        let number = self.len();
+        if number.is_multiple_of(PAGE) {
+            self.0.push(Vec::with_capacity(PAGE));
+        }
+        if let Some(last) = self.0.last_mut() {
+            last.push(None);
+        }
+        number
+    }
+
+    /// What has this number.
+    pub(super) fn get(&self, number: usize) -> Option<&T> {
+        self.0.get(number / PAGE)?.get(number % PAGE)?.as_ref()
+    }
+
+    /// The place of this number, whether something is there or not.
+    pub(super) fn place(&mut self, number: usize) -> Option<&mut Option<T>> {
+        self.0.get_mut(number / PAGE)?.get_mut(number % PAGE)
+    }
+
+    /// All pages; none are left.
+    pub(super) fn take(&mut self) -> Vec<Vec<Option<T>>> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_from_page_to_page_and_nothing_moves() {
+        let mut pages = Pages::default();
+        assert_eq!((pages.len(), pages.get(0)), (0, None));
+        let mut first = None;
+        for number in 0..=3 * PAGE {
+            assert_eq!(pages.add(), number);
+            assert_eq!(pages.get(number), None);
+            *pages.place(number).unwrap() = Some(number);
+            let now: *const usize = pages.get(0).unwrap();
+            assert_eq!(*first.get_or_insert(now), now);
+        }
+        assert_eq!(pages.len(), 3 * PAGE + 1);
+        assert!((0..pages.len()).all(|number| pages.get(number) == Some(&number)));
+        assert!(pages.place(pages.len()).is_none() && pages.get(pages.len()).is_none());
+        assert_eq!(pages.take().len(), 4);
+        assert_eq!(pages.len(), 0);
+    }
+}
