@@ -29,6 +29,10 @@ const LAST_PART: u64 = 10;
 const USUAL: usize = 128;
 /// Octets in the index for each entry, on average.
 const INDEX: usize = 16;
+/// Entries that are passed over in one go for having been used.
+const CHANCES: usize = 128;
+/// Empty places that are never too many.
+const SPARE: usize = 1_000;
 /// With so few answers all of them are near.
 const SEVERAL: usize = 1_000;
 /// Queries of a usual batch.
@@ -206,10 +210,10 @@ impl AnswerCache {
 
     /// Fetches the memory of the answers that a batch will want. A hit alone waits three times, each for a place that the
     /// one before has named: that was two thirds of what it took beside its system calls. Here a whole batch waits for
-    /// its first places together, then for its second and third ones.
-    pub fn foresee(&self, keys: impl Iterator<Item = Key>) {
+    /// its first places together, then for its second and third ones. Says how many it found.
+    pub fn foresee(&self, keys: impl Iterator<Item = Key>) -> usize {
         if self.index.len() < SEVERAL {
-            return;
+            return 0;
         }
         let hashes: SmallVec<[u32; BATCH]> = keys.map(|key| self.hash(&key)).collect();
         let places: SmallVec<[u32; BATCH]> =
@@ -223,11 +227,13 @@ impl AnswerCache {
             octets.fold(0, |seen, octet| seen ^ octet)
         };
         black_box(entries().fold(0, |seen, entry| seen ^ lines(entry)));
+        places.len()
     }
 
     /// Keeps an answer.
     pub fn put(&mut self, key: &Key, now: Duration, finished: Finished<'_>) {
         let (hash, key) = (self.hash(key), key.as_bytes());
+        let Ok(wire_length) = u16::try_from(finished.wire.len()) else { return };
         if let Some(at) = self.find(hash, key) {
             self.remove(at);
         }
@@ -249,7 +255,7 @@ impl AnswerCache {
             turn: finished.turn,
             hash,
             key_length: key.len() as u16,
-            wire_length: finished.wire.len() as u16,
+            wire_length,
             ttl: finished.ttl,
             used: false,
         };
@@ -259,6 +265,12 @@ impl AnswerCache {
         self.bytes += entry.size();
         while self.bytes > self.capacity {
             self.evict(now);
+        }
+        // Small answers have gone for large ones: their places, which nobody counts any more, would stay beside those.
+        if self.free.len() > SPARE && self.free.len() > self.entries.len() / 4 {
+            self.counts.evictions += self.index.len() as u64;
+            self.clear();
+            self.bytes = entry.size();
         }
         let at = self.free.pop().unwrap_or_else(|| self.entries.add() as u32);
         if let Some(place) = self.entries.place(at as usize) {
@@ -294,12 +306,17 @@ impl AnswerCache {
         Counts { entries: self.index.len() as u64, bytes: self.bytes as u64, ..self.counts }
     }
 
-    /// The clock algorithm: an entry used since the hand last passed stays for one more round.
+    /// The clock algorithm: an entry used since the hand last passed stays for one more round. Where many were, the hand
+    /// stops all the same: a query waits for it.
     fn evict(&mut self, now: u64) {
+        let mut chances = CHANCES;
         loop {
             self.hand = if self.hand + 1 >= self.entries.len() { 0 } else { self.hand + 1 };
             match self.entries.place(self.hand) {
-                Some(Some(entry)) if entry.used && entry.is_live(now) => entry.used = false,
+                Some(Some(entry)) if entry.used && chances > 0 && entry.is_live(now) => {
+                    entry.used = false;
+                    chances -= 1;
+                }
                 Some(Some(_)) => {
                     self.counts.evictions += 1;
                     return self.remove(self.hand);
@@ -325,7 +342,7 @@ impl AnswerCache {
 
     fn hash(&self, key: &Key) -> u32 {
         let mut hasher = self.seed.build_hasher();
-        hasher.write(key.without_bits());
+        hasher.write(key.as_bytes());
         hasher.finish() as u32
     }
 }

@@ -4,9 +4,12 @@
 
 use std::collections::HashSet;
 
-use super::key::{BEHIND, HEAD};
 use super::response::KEY_NAME;
 use crate::wire::{Name, NameRef};
+
+/// Where the name of an answer's key begins, and what stands behind it: type and class.
+const ANSWER_NAME: usize = 5;
+const ANSWER_TAIL: usize = 4;
 
 /// An order to forget.
 #[derive(Debug, Clone)]
@@ -43,14 +46,14 @@ pub enum In {
 }
 
 impl Forget {
-    /// Whether a key of the answer cache is covered: view, name, type, class, bits.
+    /// Whether a key of the answer cache is covered: view, bits, name, type, class.
     pub(super) fn covers_answer(&self, key: &[u8]) -> bool {
         let view = key.first_chunk().map(|view| u32::from_be_bytes(*view));
         let seen = match &self.within {
             In::All => true,
             In::View { number, .. } => view == Some(*number),
         };
-        let name = key.len().checked_sub(BEHIND).and_then(|end| key.get(HEAD..end));
+        let name = key.len().checked_sub(ANSWER_TAIL).and_then(|end| key.get(ANSWER_NAME..end));
         seen && name.is_some_and(|name| self.extent.covers(name))
     }
 

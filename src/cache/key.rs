@@ -1,22 +1,18 @@
-//! What a finished answer is found by: view, question and query bits, in one piece.
+//! What a finished answer is found by: view, query bits and question, in one piece.
 
-/// The view.
-pub(super) const HEAD: usize = 4;
+/// View and query bits.
+const HEAD: usize = 4 + 1;
 /// The largest name.
 const NAME: usize = 255;
 /// Type and class.
 const TAIL: usize = 4;
-/// Query bits.
-const BITS: usize = 1;
-/// What stands behind the name.
-pub(super) const BEHIND: usize = TAIL + BITS;
 /// Octets whose case is folded at once.
 const STRIDE: usize = 16;
 
 /// What selects an answer.
 #[derive(Clone, Copy)]
 pub struct Key {
-    bytes: [u8; (HEAD + NAME + BEHIND).next_multiple_of(STRIDE)],
+    bytes: [u8; (HEAD + NAME + TAIL).next_multiple_of(STRIDE)],
     length: usize,
 }
 
@@ -27,24 +23,19 @@ impl Key {
         if name.len() > NAME {
             return None;
         }
-        let mut key = Key { bytes: [0; _], length: HEAD + question.len() + BITS };
+        let mut key = Key { bytes: [0; _], length: HEAD + question.len() };
         let end = HEAD + name.len();
         key.bytes[HEAD..end].copy_from_slice(name);
         // Whole strides, before anything else is written: type and class are no letters, and HTTPS (65) is not 97.
         key.bytes[..end.next_multiple_of(STRIDE)].make_ascii_lowercase();
         key.bytes[end..end + TAIL].copy_from_slice(tail);
-        key.bytes[end + TAIL] = bits;
-        key.bytes[..HEAD].copy_from_slice(&view.to_be_bytes());
+        key.bytes[..4].copy_from_slice(&view.to_be_bytes());
+        key.bytes[4] = bits;
         Some(key)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
-    }
-
-    /// What can be known without a look at the EDNS record.
-    pub(super) fn without_bits(&self) -> &[u8] {
-        &self.bytes[..self.length - BITS]
     }
 }
 
@@ -57,7 +48,7 @@ mod tests {
     fn the_case_of_a_name_is_folded_and_its_type_is_not_whatever_its_length() {
         for length in 0..=NAME {
             let question = [&vec![b'A'; length][..], b"\0A\0A"].concat();
-            let expected = [b"\0\0\x02\x01", &vec![b'a'; length][..], b"\0A\0A\x13"].concat();
+            let expected = [b"\0\0\x02\x01\x13", &vec![b'a'; length][..], b"\0A\0A"].concat();
             assert_eq!(Key::new(0x201, 0x13, &question).unwrap().as_bytes(), expected);
         }
         assert!(Key::new(0, 0, &[0; NAME + TAIL + 1]).is_none());

@@ -147,15 +147,18 @@ fn any_port(address: SocketAddr, workers: usize) -> Result<(Udp, Tcp), BindError
             .map_err(fault(address, Transport::Udp))?;
         // What `bind` gave an Internet socket is an Internet address.
         let chosen = chosen.as_socket().unwrap_or(address);
-        match probe(chosen, Transport::Tcp) {
-            Ok(()) => {
+        let tcp = probe(chosen, Transport::Tcp)
+            .map_err(fault(chosen, Transport::Tcp))
+            .and_then(|()| fill_tcp(Vec::new(), chosen, workers));
+        match tcp {
+            Ok(tcp) => {
                 let mut udp = vec![(first.into(), Origin::Ours)];
                 for _ in 1..workers {
                     udp.push((make_udp(chosen).map_err(fault(chosen, Transport::Udp))?, Origin::Ours));
                 }
-                return Ok((udp, fill_tcp(Vec::new(), chosen, workers)?));
+                return Ok((udp, tcp));
             }
-            Err(error) if tries == PORT_TRIES => return Err(fault(chosen, Transport::Tcp)(error)),
+            Err(error) if tries == PORT_TRIES => return Err(error),
             Err(_) => tries += 1,
         }
     }

@@ -25,7 +25,7 @@ use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
 use crate::query::{Event, Failure, Now, Path, Transport};
 use crate::wire::Request;
-use crate::wire::request::{self, Parsed};
+use crate::wire::request::Parsed;
 
 /// The port of ours that a traced question comes to: none that a packet can come to.
 const TRACED: u16 = 0;
@@ -132,12 +132,13 @@ impl Worker {
         }
     }
 
-    /// Fetches from memory what a batch is about to ask for.
-    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
+    /// Fetches from memory what a batch is about to ask for. Says how many answers there are.
+    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) -> usize {
         let snapshot = self.snapshot.borrow();
         self.answers.borrow().foresee(queries.filter_map(|(packet, client)| {
-            Key::new(snapshot.table.client(client)?.view, 0, request::question(packet)?)
-        }));
+            let Parsed::Query(request) = Request::parse(packet) else { return None };
+            Key::new(snapshot.table.client(client)?.view, finish::cache_bits(&request)?, request.question())
+        }))
     }
 
     fn decide(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {

@@ -134,12 +134,6 @@ impl<'p> Request<'p> {
     }
 }
 
-/// The question section of a message that has one question, seen and not looked at.
-pub fn question(packet: &[u8]) -> Option<&[u8]> {
-    let end = skip_name(packet, HEADER).ok()? + 4;
-    packet.get(HEADER..end)
-}
-
 /// The end of a name that may be compressed, without following it.
 pub(super) fn skip_name(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
