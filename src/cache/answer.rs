@@ -35,6 +35,8 @@ const CHANCES: usize = 128;
 const SPARE: usize = 1_000;
 /// With so few answers all of them are near.
 const SEVERAL: usize = 1_000;
+/// Batches after one for which a look ahead was in vain: where names are new, it only costs.
+const REST: u32 = 15;
 /// Queries of a usual batch.
 const BATCH: usize = 64;
 /// A cache line, and how many of them an answer seldom exceeds.
@@ -148,6 +150,8 @@ pub struct AnswerCache {
     hand: usize,
     bytes: usize,
     capacity: usize,
+    /// For so many batches no look ahead is taken: the last one found little.
+    in_vain: u32,
     seed: RandomState,
     counts: Counts,
 }
@@ -163,6 +167,7 @@ impl AnswerCache {
             hand: 0,
             bytes: 0,
             capacity,
+            in_vain: 0,
             seed: RandomState::default(),
             counts: Counts::default(),
         }
@@ -211,8 +216,9 @@ impl AnswerCache {
     /// Fetches the memory of the answers that a batch will want. A hit alone waits three times, each for a place that the
     /// one before has named: that was two thirds of what it took beside its system calls. Here a whole batch waits for
     /// its first places together, then for its second and third ones. Says how many it found.
-    pub fn foresee(&self, keys: impl Iterator<Item = Key>) -> usize {
-        if self.index.len() < SEVERAL {
+    pub fn foresee(&mut self, keys: impl Iterator<Item = Key>) -> usize {
+        if self.index.len() < SEVERAL || self.in_vain > 0 {
+            self.in_vain = self.in_vain.saturating_sub(1);
             return 0;
         }
         let hashes: SmallVec<[u32; BATCH]> = keys.map(|key| self.hash(&key)).collect();
@@ -227,6 +233,9 @@ impl AnswerCache {
             octets.fold(0, |seen, octet| seen ^ octet)
         };
         black_box(entries().fold(0, |seen, entry| seen ^ lines(entry)));
+        if places.len() < hashes.len() / 4 {
+            self.in_vain = REST;
+        }
         places.len()
     }
 

@@ -135,7 +135,7 @@ impl Worker {
     /// Fetches from memory what a batch is about to ask for. Says how many answers there are.
     pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) -> usize {
         let snapshot = self.snapshot.borrow();
-        self.answers.borrow().foresee(queries.filter_map(|(packet, client)| {
+        self.answers.borrow_mut().foresee(queries.filter_map(|(packet, client)| {
             let Parsed::Query(request) = Request::parse(packet) else { return None };
             Key::new(snapshot.table.client(client)?.view, finish::cache_bits(&request)?, request.question())
         }))

@@ -64,7 +64,10 @@ fn an_answer_of_any_length_is_given_as_it_was_kept_also_after_a_look_ahead() {
         cache.put(&key(view), at(0), finished(&long(view), 60));
     }
     let client = Client { limit: 4_096, ..client() };
+    assert_eq!(cache.foresee((1_480..1_544).map(key)), 20);
     assert_eq!(cache.foresee((1_490..1_554).map(key)), 10);
+    let found: Vec<usize> = (0..REST + 2).map(|_| cache.foresee((0..64).map(key))).collect();
+    assert_eq!(found.iter().filter(|found| **found == 64).count(), 2, "after one in vain it rests a while");
     for view in lengths {
         cache.get(&key(view), at(10), &client, &mut out).unwrap();
         let mut expected = long(view);
