@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -185,7 +186,9 @@ impl<S: Service> Udp<S> {
     /// the stack is cold then.
     #[inline(never)]
     fn foresee(&self, inbox: &Inbox, count: usize) {
-        self.worker.service.foresee((0..count).filter_map(|nth| inbox.glimpse(nth)));
+        let queries = (0..count).filter_map(|nth| inbox.glimpse(nth));
+        // What panics here will do so in its own turn, and costs that query then; here it would cost the batch.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.foresee(queries)));
     }
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {

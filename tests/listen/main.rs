@@ -11,7 +11,7 @@ mod port;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -34,6 +34,8 @@ mod ask {
     /// Holds up the whole worker until the gate lets it through.
     pub const STALL: u8 = b'w';
     pub const PANIC: u8 = b'p';
+    /// When it is seen ahead of its turn, and only then.
+    pub const AHEAD_PANIC: u8 = b'f';
     pub const LATE_PANIC: u8 = b'q';
     /// Before there is anything to wait for.
     pub const EARLY_PANIC: u8 = b'e';
@@ -60,7 +62,7 @@ impl Echo {
 impl Service for Echo {
     fn admit(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) -> Admit {
         match packet.get(12) {
-            Some(&ask::NOW) => {
+            Some(&(ask::NOW | ask::AHEAD_PANIC)) => {
                 out.extend_from_slice(packet);
                 out[2] |= 0x80;
                 Admit::Reply
@@ -76,6 +78,10 @@ impl Service for Echo {
             Some(&(ask::LANE | ask::LANE_PANIC | ask::LANDING_PANIC)) => Admit::Resolve,
             _ => Admit::Drop,
         }
+    }
+
+    fn foresee<'q>(&self, mut queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
+        assert!(queries.all(|(packet, _)| packet.get(12) != Some(&ask::AHEAD_PANIC)), "as asked");
     }
 
     fn begin(&self, packet: &[u8], _: &Path, _: Now, ticket: usize) -> Begin {
