@@ -2,7 +2,9 @@
 //! queries that follow each other, and not for long, so that who guesses has the whole range to guess from (RFC 5452).
 //! A port whose time is over while somebody still waits there gets no further query, and is closed with the last wait.
 //!
-//! They are not connected: a server is known by the address that its datagrams come from, compared by the reader.
+//! Each is connected to the server that it asks: the kernel then knows the way and drops what others send, with the same
+//! ICMP error as where no port is open, so that nobody finds ours by asking. For another server it is connected anew; only
+//! where somebody still waits for the first one it serves both unconnected. The reader compares addresses all the same.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
+use rustix::net::connect_unspec;
 use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
@@ -22,12 +25,14 @@ use super::flips::Flips;
 /// Ports of one source address that are open at once when there is load: of a thousand queries nearly all leave from
 /// different ones.
 const MOST: usize = 1024;
-/// How many queries leave from a port: opening it then costs each of them less than a tenth of sending it.
-const USES: u32 = 64;
+/// How many queries leave from a port: opening it then costs each of them a hundredth of sending it.
+const USES: u32 = 256;
 /// How long a port is used.
 const LIFE: Duration = Duration::from_secs(3);
 /// The next port is one of so many that rested longest.
 const CHOICE: usize = 16;
+/// Among so many one is looked for that is connected to the server already.
+const LOOK: usize = 128;
 /// How many ports we draw before the kernel may choose one.
 const DRAWS: usize = 5;
 
@@ -40,6 +45,8 @@ pub(super) const NONE: Key = Key::MAX;
 /// An open socket.
 pub(super) struct Port {
     pub(super) socket: UdpSocket,
+    /// What it is connected to.
+    server: Option<SocketAddr>,
     /// Who waits for a response to it.
     pub(super) waits: SmallVec<[u32; 2]>,
     born: Instant,
@@ -58,6 +65,31 @@ enum Standing {
     Doubtful,
     /// They do not any more.
     Retired,
+}
+
+impl Port {
+    /// Sends a query to the server that it was picked for.
+    pub(super) fn send(&self, query: &[u8], server: SocketAddr) -> io::Result<usize> {
+        match self.server {
+            Some(_) => self.socket.send(query),
+            None => self.socket.send_to(query, server),
+        }
+    }
+
+    /// Connects it to a server, unless somebody waits for another. Where that fails, sending tells why.
+    fn aim(&mut self, server: SocketAddr) {
+        let is_left = self.waits.is_empty();
+        if self.server == Some(server) || (self.server.is_none() && !is_left) {
+            return;
+        }
+        // Also the address that it sends from was chosen for the other server.
+        if self.server.take().is_some() && connect_unspec(&self.socket).is_err() {
+            return;
+        }
+        if is_left && self.socket.connect(server).is_ok() {
+            self.server = Some(server);
+        }
+    }
 }
 
 /// How a wait at a port ends.
@@ -85,9 +117,17 @@ pub(super) struct Ports {
 struct Lane {
     source: IpAddr,
     /// The longest rested first.
-    order: VecDeque<Key>,
+    order: VecDeque<Rested>,
     /// Ports beside these that are open because somebody waits there.
     retired: usize,
+}
+
+/// A port that waits for its next query.
+#[derive(Clone, Copy)]
+struct Rested {
+    key: Key,
+    /// What it is connected to: kept here, too, as those looked at are many and their ports far apart in memory.
+    server: Option<SocketAddr>,
 }
 
 impl Ports {
@@ -114,15 +154,22 @@ impl Ports {
         Flips::draw(length, || self.draw_id())
     }
 
-    /// A socket for the next query. With little to do, and so for whoever measures with few queries, each has a new one.
-    pub(super) fn pick(&mut self, source: IpAddr, epoll: &Epoll, now: Instant) -> io::Result<Key> {
+    /// A socket for the next query, to be sent by [`Port::send`]. With little to do, and so for whoever measures with few
+    /// queries, each has a new one.
+    pub(super) fn pick(
+        &mut self,
+        source: IpAddr,
+        server: SocketAddr,
+        epoll: &Epoll,
+        now: Instant,
+    ) -> io::Result<Key> {
         let lane = self.lane(source);
         self.close_expired(lane, now);
         let count = self.lanes[lane].order.len();
         if count < self.most {
             match self.open(lane, epoll, now) {
                 Ok(key) => {
-                    self.lanes[lane].order.push_back(key);
+                    self.take(lane, key, server);
                     return Ok(key);
                 }
                 // Out of descriptors: one that is open has to do.
@@ -130,10 +177,10 @@ impl Ports {
                 Err(_) => {}
             }
         }
-        let nth = self.below(count.min(CHOICE))?;
+        let nth = self.choose(lane, server)?;
         let order = &mut self.lanes[lane].order;
         order.swap(0, nth);
-        let rested = order[0];
+        let rested = order[0].key;
         let may_retire = self.lanes[lane].retired < self.retired;
         let chosen = if self.is_worn(rested, now)
             && (may_retire || self.is_left(rested))
@@ -144,13 +191,31 @@ impl Ports {
         } else {
             rested
         };
-        let order = &mut self.lanes[lane].order;
-        order.pop_front();
-        order.push_back(chosen);
-        if let Some(port) = self.get_mut(chosen) {
-            port.uses += 1;
-        }
+        self.lanes[lane].order.pop_front();
+        self.take(lane, chosen, server);
         Ok(chosen)
+    }
+
+    /// One of those that rested longest, of those connected to the server if there are.
+    fn choose(&mut self, lane: usize, server: SocketAddr) -> io::Result<usize> {
+        let nth = self.below(self.lanes[lane].order.len().min(CHOICE))?;
+        let order = &self.lanes[lane].order;
+        let is_alike = |rested: &Rested| rested.server == Some(server);
+        if is_alike(&order[nth]) {
+            return Ok(nth);
+        }
+        let alike = order.iter().take(LOOK).enumerate().filter(|(_, rested)| is_alike(rested));
+        let alike: SmallVec<[usize; CHOICE]> = alike.map(|(nth, _)| nth).take(CHOICE).collect();
+        if alike.is_empty() { Ok(nth) } else { Ok(alike[self.below(alike.len())?]) }
+    }
+
+    /// Has a port serve one more query, and rest after all others.
+    fn take(&mut self, lane: usize, key: Key, server: SocketAddr) {
+        let Some(port) = self.get_mut(key) else { return };
+        port.uses += 1;
+        port.aim(server);
+        let server = port.server;
+        self.lanes[lane].order.push_back(Rested { key, server });
     }
 
     fn lane(&mut self, source: IpAddr) -> usize {
@@ -163,7 +228,7 @@ impl Ports {
     /// One more than is opened, at most, so that the ports of a busy minute do not stay.
     fn close_expired(&mut self, lane: usize, now: Instant) {
         for _ in 0..2 {
-            let Some(&first) = self.lanes[lane].order.front() else { return };
+            let Some(&Rested { key: first, .. }) = self.lanes[lane].order.front() else { return };
             let expired = |port: &Port| port.waits.is_empty() && now - port.born > LIFE;
             if !self.get_mut(first).is_none_or(|port| expired(port)) {
                 return;
@@ -234,9 +299,10 @@ impl Ports {
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, key.into()))?;
         let port = Port {
             socket: socket.into(),
+            server: None,
             waits: SmallVec::new(),
             born: now,
-            uses: 1,
+            uses: 0,
             lane,
             standing: Standing::Serves,
         };
@@ -272,102 +338,4 @@ fn descriptors() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::HashSet;
-    use std::net::Ipv4Addr;
-
-    use nix::sys::epoll::EpollCreateFlags;
-
-    use super::*;
-
-    const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    /// Few, as a test needs no more descriptors than it has.
-    const FEW: usize = 20;
-    const SOON: Duration = Duration::from_millis(1);
-
-    struct Bench {
-        ports: Ports,
-        epoll: Epoll,
-        begin: Instant,
-    }
-
-    impl Bench {
-        fn new() -> Bench {
-            let ports = Ports { most: FEW, uses: USES, retired: FEW / 2, ..Ports::new() };
-            Bench {
-                ports,
-                epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(),
-                begin: Instant::now(),
-            }
-        }
-
-        /// A query leaves, and waits as `slot`.
-        fn send(&mut self, after: Duration, slot: u32) -> Key {
-            let key = self.ports.pick(SOURCE, &self.epoll, self.begin + after).unwrap();
-            self.ports.get_mut(key).unwrap().waits.push(slot);
-            key
-        }
-
-        fn number(&mut self, key: Key) -> u16 {
-            self.ports.get_mut(key).unwrap().socket.local_addr().unwrap().port()
-        }
-
-        /// How old the port was when this time had passed.
-        fn age(&mut self, key: Key, after: Duration) -> Duration {
-            self.begin + after - self.ports.get_mut(key).unwrap().born
-        }
-
-        fn open(&self) -> usize {
-            self.ports.open.iter().flatten().count()
-        }
-    }
-
-    #[test]
-    fn a_port_whose_time_is_over_gets_no_query_though_somebody_waits_there() {
-        let mut bench = Bench::new();
-        let waiting: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
-        // So few that none of the new ones is among those that rested longest.
-        let few = FEW - CHOICE;
-        let later: Vec<Key> = (0..few as u32).map(|slot| bench.send(2 * LIFE, 100 + slot)).collect();
-        assert!(later.into_iter().all(|key| bench.age(key, 2 * LIFE).is_zero()));
-        assert_eq!(bench.open(), FEW + few);
-        for (key, slot) in waiting.into_iter().zip(0..) {
-            bench.ports.leave(key, slot, Leave::Heard);
-        }
-        assert_eq!(bench.open(), FEW);
-    }
-
-    #[test]
-    fn half_as_many_are_retired_as_serve_and_no_more() {
-        let mut bench = Bench::new();
-        for slot in 0..10 * FEW as u32 {
-            bench.send(LIFE * 2 * (slot / FEW as u32), slot);
-        }
-        assert_eq!(bench.open(), FEW / 2 * 3);
-    }
-
-    #[test]
-    fn a_port_where_one_waited_in_vain_is_not_taken_again() {
-        let mut bench = Bench::new();
-        let keys: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(Duration::ZERO, slot)).collect();
-        for (key, slot) in keys.into_iter().zip(0..) {
-            bench.ports.leave(key, slot, Leave::Unheard);
-        }
-        let next: Vec<Key> = (0..FEW as u32).map(|slot| bench.send(SOON, slot)).collect();
-        assert!(next.into_iter().all(|key| bench.age(key, SOON).is_zero()));
-        assert_eq!(bench.open(), FEW);
-    }
-
-    #[test]
-    fn a_port_serves_again_while_its_time_lasts() {
-        let mut bench = Bench::new();
-        let mut numbers = HashSet::new();
-        for slot in 0..USES * FEW as u32 / 2 {
-            let key = bench.send(Duration::ZERO, slot);
-            numbers.insert(bench.number(key));
-            bench.ports.leave(key, slot, Leave::Heard);
-        }
-        assert_eq!(numbers.len(), FEW);
-    }
-}
+mod tests;

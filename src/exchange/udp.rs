@@ -186,14 +186,15 @@ impl Desk {
         let mut state = self.lock();
         let state = &mut *state;
         let id = state.ports.draw_id().map_err(local)?;
-        let key = state.ports.pick(attempt.source.unwrap_or(any), &self.epoll, now).map_err(local)?;
+        let source = attempt.source.unwrap_or(any);
+        let key = state.ports.pick(source, attempt.server, &self.epoll, now).map_err(local)?;
         let flips = match attempt.query.case {
             Case::Any => Flips::NONE,
             Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
         };
         attempt.query.write(id, &flips, &mut state.query);
         let send = |state: &mut State| match state.ports.get_mut(key) {
-            Some(port) => port.socket.send_to(&state.query, attempt.server),
+            Some(port) => port.send(&state.query, attempt.server),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         send(state)
