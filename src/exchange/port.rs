@@ -8,13 +8,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
-use rustix::net::connect_unspec;
+use rustix::net::{RecvFlags, SendFlags, connect_unspec};
 use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
@@ -35,6 +35,9 @@ const CHOICE: usize = 16;
 const LOOK: usize = 128;
 /// How many ports we draw before the kernel may choose one.
 const DRAWS: usize = 5;
+
+/// Whence a datagram comes that does not say so.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Where an open socket is kept.
 pub(super) type Key = u32;
@@ -71,9 +74,15 @@ impl Port {
     /// Sends a query to the server that it was picked for.
     pub(super) fn send(&self, query: &[u8], server: SocketAddr) -> io::Result<usize> {
         match self.server {
-            Some(_) => self.socket.send(query),
+            Some(_) => Ok(rustix::net::send(&self.socket, query, SendFlags::empty())?),
             None => self.socket.send_to(query, server),
         }
+    }
+
+    /// Reads a datagram, without waiting; gives its length and whence it came.
+    pub(super) fn receive(&self, datagram: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (_, length, from) = rustix::net::recvfrom(&self.socket, datagram, RecvFlags::empty())?;
+        Ok((length, from.map(SocketAddr::try_from).transpose()?.unwrap_or(NOBODY)))
     }
 
     /// Connects it to a server, unless somebody waits for another. Where that fails, sending tells why.

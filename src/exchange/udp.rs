@@ -309,7 +309,7 @@ impl State {
             if port.waits.is_empty() && !is_odd {
                 return;
             }
-            match port.socket.recv_from(&mut self.datagram) {
+            match port.receive(&mut self.datagram) {
                 Ok((length, from)) => is_odd |= !self.hand_out(key, length, from, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An error that was reported once is gone.

@@ -1,7 +1,6 @@
 //! Ports on real sockets.
 #![allow(clippy::unwrap_used)]
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
 
 use nix::sys::epoll::EpollCreateFlags;
 
@@ -119,9 +118,8 @@ fn ask(bench: &mut Bench, key: Key, server: &UdpSocket, query: &[u8]) -> SocketA
 
 /// What the port hears next, and from whom.
 fn hear(bench: &mut Bench, key: Key) -> (Vec<u8>, SocketAddr) {
-    let socket = &bench.ports.get_mut(key).unwrap().socket;
     let mut heard = vec![0; 64];
-    let (length, from) = socket.recv_from(&mut heard).unwrap();
+    let (length, from) = bench.ports.get_mut(key).unwrap().receive(&mut heard).unwrap();
     heard.truncate(length);
     (heard, from)
 }

@@ -21,12 +21,13 @@ fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
     let (server, client, local) = pair();
     let mut inbox = Inbox::new(local);
     assert_eq!(inbox.receive(server.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    let total = LEAST + BATCH + 1;
+    let total = FEW + LEAST + BATCH + 1;
     for n in 0..total {
         client.send(&vec![n as u8; n]).unwrap();
     }
     let mut sent = 0..total;
-    for (count, rest) in [(LEAST, Rest::Perhaps), (BATCH, Rest::Perhaps), (1, Rest::Nothing)] {
+    let full = |count| (count, Rest::Perhaps);
+    for (count, rest) in [full(FEW), full(LEAST), full(BATCH), (1, Rest::Nothing)] {
         assert_eq!(inbox.receive(server.as_fd()).unwrap(), Received { count, rest });
         for (n, length) in sent.by_ref().take(count).enumerate() {
             let datagram = inbox.datagram(n).unwrap();
@@ -40,12 +41,16 @@ fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
 #[test]
 fn a_datagram_longer_than_any_query_is_not_looked_at() {
     let (server, client, local) = pair();
-    client.send(&[1; DATAGRAM + 1]).unwrap();
-    client.send(&[2; DATAGRAM]).unwrap();
     let mut inbox = Inbox::new(local);
-    assert_eq!(inbox.receive(server.as_fd()).unwrap().count, 2);
-    assert!(inbox.datagram(0).is_none());
-    assert_eq!(inbox.datagram(1).unwrap().payload.len(), DATAGRAM);
+    // Both ways of reading.
+    for wanted in [FEW, LEAST] {
+        inbox.wanted = wanted;
+        client.send(&[1; DATAGRAM + 1]).unwrap();
+        client.send(&[2; DATAGRAM]).unwrap();
+        assert_eq!(inbox.receive(server.as_fd()).unwrap().count, 2);
+        assert!(inbox.datagram(0).is_none());
+        assert_eq!(inbox.datagram(1).unwrap().payload.len(), DATAGRAM);
+    }
 }
 
 #[test]
@@ -85,4 +90,27 @@ fn replies_wait_where_the_send_buffer_is_full() {
     b.recv(&mut [0; 200]).unwrap();
     assert_eq!(outbox.send(a.as_fd()), Sent { sent: 1, failed: 0, waiting: 0 });
     drop(server);
+}
+
+#[test]
+fn a_datagram_that_comes_alone_is_answered_as_one_among_many() {
+    for server in ["127.0.0.1:0", "[::1]:0"] {
+        let server = UdpSocket::bind(server).unwrap();
+        let bound = server.local_addr().unwrap();
+        let client = UdpSocket::bind(SocketAddr::new(bound.ip(), 0)).unwrap();
+        let (mut inbox, mut outbox) = (Inbox::new(Local { bound }), Outbox::new(Local { bound }));
+        client.send_to(b"query", bound).unwrap();
+        assert_eq!(inbox.receive(server.as_fd()).unwrap(), Received { count: 1, rest: Rest::Nothing });
+        let Datagram { payload, path: asked } = inbox.datagram(0).unwrap();
+        assert_eq!((payload, asked), (&b"query"[..], path(client.local_addr().unwrap(), bound)));
+        outbox.slot().unwrap().extend_from_slice(b"reply");
+        outbox.commit(&asked);
+        assert_eq!(outbox.send(server.as_fd()), Sent { sent: 1, failed: 0, waiting: 0 });
+        let mut heard = [0; 8];
+        assert_eq!((client.recv_from(&mut heard).unwrap(), &heard[..5]), ((5, bound), &b"reply"[..]));
+        // What cannot be sent is told of as among many.
+        outbox.slot().unwrap().resize(70_000, 7);
+        outbox.commit(&asked);
+        assert_eq!(outbox.send(server.as_fd()), Sent { sent: 0, failed: 1, waiting: 0 });
+    }
 }
