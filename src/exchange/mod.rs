@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod ask;
 pub mod clock;
+mod departure;
 mod ear;
 pub mod entropy;
 pub mod fleet;
@@ -21,6 +22,7 @@ mod udp;
 pub use accept::Mismatch;
 pub use ask::Ask;
 pub use clock::Clock;
+pub use departure::Gathering;
 pub use fleet::{Fleet, Sighting};
 pub use lane::{Landed, Landing};
 pub use query::{Case, Demand, Dialect, Query};

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ use super::accept::{Mismatch, accept_datagram};
 use super::ear::Ear;
 use super::flips::Flips;
 use super::port::{self, Leave, Ports};
-use super::{Case, ExchangeError, Query, Reply, Try};
+use super::{ExchangeError, Query, Reply, Try};
 use crate::wire::message::Message;
 
 /// How many datagrams of the server's address that are not the response we put up with. A forger needs tens of
@@ -48,11 +48,11 @@ pub(super) struct Line {
 
 /// What queries and the reader share.
 pub(super) struct Desk {
-    epoll: Epoll,
+    pub(super) epoll: Epoll,
     // One thread uses it, so the lock is never waited for; it is there so that a future which asks may move.
     state: Mutex<State>,
     /// Somebody waits again.
-    begun: Notify,
+    pub(super) begun: Notify,
     /// There is something to take from the lane.
     landed: Arc<Notify>,
 }
@@ -64,6 +64,9 @@ pub(super) struct State {
     pub(super) datagram: Box<[u8]>,
     /// The query that is being sent.
     pub(super) query: Vec<u8>,
+    /// Queries of the lane are kept back, to leave together.
+    pub(super) gathering: bool,
+    pub(super) leaving: Vec<u32>,
     pub(super) ear: Arc<Ear>,
     /// Queries of the lane that have ended, or whose first wait has.
     pub(super) landed: VecDeque<(u32, u64)>,
@@ -77,9 +80,9 @@ pub(super) struct Wait {
     pub(super) id: u16,
     pub(super) port: port::Key,
     pub(super) sent: Instant,
-    deadline: Instant,
+    pub(super) deadline: Instant,
     pub(super) ignored: u32,
-    party: Party,
+    pub(super) party: Party,
     pub(super) outcome: Option<(Result<Message, ExchangeError>, Instant)>,
 }
 
@@ -100,6 +103,8 @@ impl Line {
             free: Vec::new(),
             datagram: vec![0; 1 << 16].into(),
             query: Vec::new(),
+            gathering: false,
+            leaving: Vec::new(),
             ear,
             landed: VecDeque::new(),
         };
@@ -178,50 +183,6 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn send(&self, attempt: &Try<'_>, now: Instant, party: Party) -> Result<u32, ExchangeError> {
-        let any = match attempt.server {
-            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        let mut state = self.lock();
-        let state = &mut *state;
-        let id = state.ports.draw_id().map_err(local)?;
-        let source = attempt.source.unwrap_or(any);
-        let key = state.ports.pick(source, attempt.server, &self.epoll, now).map_err(local)?;
-        let flips = match attempt.query.case {
-            Case::Any => Flips::NONE,
-            Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
-        };
-        attempt.query.write(id, &flips, &mut state.query);
-        let send = |state: &mut State| match state.ports.get_mut(key) {
-            Some(port) => port.send(&state.query, attempt.server),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        };
-        send(state)
-            .or_else(|_| {
-                // What the last query from this port met with stands before this one. A second error is its own.
-                state.read_errors(key, now);
-                send(state)
-            })
-            .map_err(network)?;
-        state.hear_query(key, attempt.server, now);
-        if state.free.len() == state.waits.len() {
-            self.begun.notify_one();
-        }
-        Ok(state.enter(Wait {
-            server: attempt.server,
-            query: attempt.query.clone(),
-            flips,
-            id,
-            port: key,
-            sent: now,
-            deadline: attempt.deadline,
-            ignored: 0,
-            party,
-            outcome: None,
-        }))
-    }
-
     /// Hands out what has arrived; says whether that was all.
     fn drain(&self) -> bool {
         let mut events = [EpollEvent::empty(); EVENTS];
@@ -244,7 +205,7 @@ impl Desk {
         false
     }
 
-    fn tell_of_landed(&self, state: &State) {
+    pub(super) fn tell_of_landed(&self, state: &State) {
         if !state.landed.is_empty() {
             self.landed.notify_one();
         }
@@ -273,7 +234,7 @@ impl Desk {
 }
 
 impl State {
-    fn enter(&mut self, wait: Wait) -> u32 {
+    pub(super) fn enter(&mut self, wait: Wait) -> u32 {
         let key = wait.port;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.waits.push(None);
@@ -387,14 +348,4 @@ async fn read(watched: AsyncFd<Watched>) {
             _ = tick.tick(), if waited_for => waited_for = desk.expire(),
         }
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // reads better in map_err
-fn local(error: io::Error) -> ExchangeError {
-    ExchangeError::Local(error.kind())
-}
-
-#[allow(clippy::needless_pass_by_value)] // as above
-fn network(error: io::Error) -> ExchangeError {
-    ExchangeError::Unreachable(error.kind())
 }

@@ -49,6 +49,11 @@ pub trait Service: 'static {
         let _ = queries;
     }
 
+    /// Has a batch admitted; the queries that this has sent elsewhere may leave together at its end.
+    fn together(&self, admit: impl FnOnce()) {
+        admit();
+    }
+
     /// Lets the query that was admitted last, a datagram, wait in the service under this ticket, if it can.
     fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let _ = (packet, path, now, ticket);

@@ -163,21 +163,26 @@ impl<S: Service> Udp<S> {
         let stats = &self.worker.stats;
         stats.batches.add(1);
         stats.datagrams_in.add(count as u64);
+        let mut admit = || {
+            for nth in 0..count {
+                let Some(datagram) = inbox.datagram(nth) else {
+                    stats.unusable.add(1);
+                    continue;
+                };
+                // Always there: a batch of replies has as much room as a batch of queries.
+                let Some(out) = replies.slot() else { break };
+                match self.worker.decide(datagram.payload, &datagram.path, now, out) {
+                    Fate::Reply => replies.commit(&datagram.path),
+                    Fate::Silence => {}
+                    Fate::Resolve(flight) => self.resolve(datagram, now, flight),
+                }
+            }
+        };
         if count > 1 {
             self.foresee(&inbox, count);
-        }
-        for nth in 0..count {
-            let Some(datagram) = inbox.datagram(nth) else {
-                stats.unusable.add(1);
-                continue;
-            };
-            // Always there: a batch of replies has as much room as a batch of queries.
-            let Some(out) = replies.slot() else { break };
-            match self.worker.decide(datagram.payload, &datagram.path, now, out) {
-                Fate::Reply => replies.commit(&datagram.path),
-                Fate::Silence => {}
-                Fate::Resolve(flight) => self.resolve(datagram, now, flight),
-            }
+            self.worker.service.together(admit);
+        } else {
+            admit();
         }
         Ok(rest)
     }

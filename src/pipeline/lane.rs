@@ -18,6 +18,7 @@ use super::fetch::{Outcome, conclude, landed_or_stale, said};
 use super::finish::{self, Asked};
 use super::step::{InHand, Wanted};
 use crate::cache::{Flight, Held, Lead};
+use crate::exchange::Gathering;
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
 use crate::route::{Caps, Target};
@@ -116,6 +117,11 @@ impl Worker {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
         }
+    }
+
+    /// Has what is sent for a batch leave together.
+    pub fn gather(&self) -> Gathering {
+        self.exchange.gather()
     }
 
     /// Waits until there is something to take.

@@ -24,6 +24,11 @@ impl Service for Street {
         self.0.foresee(queries);
     }
 
+    fn together(&self, admit: impl FnOnce()) {
+        let _gathering = self.0.gather();
+        admit();
+    }
+
     fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> listen::Begin {
         match self.0.begin(packet, path, now, ticket) {
             pipeline::Begin::Underway => listen::Begin::Underway,

@@ -1,0 +1,198 @@
+//! Queries leave: at once, or the lane's in a batch, one right after the other.
+//!
+//! What sends and what decides whom to ask are each larger than a core's cache for instructions. In turns, for each query,
+//! they put each other out; each of them for the whole batch, they do not (MISS 0.97 of its time).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::flips::Flips;
+use super::port::Leave;
+use super::udp::{Desk, Party, State, Wait};
+use super::{Case, Exchange, ExchangeError, Try};
+
+/// As long as it lives, queries of the lane are kept back; then they leave.
+pub struct Gathering(Option<Arc<Desk>>);
+
+impl Exchange {
+    /// Has the queries of a batch leave together.
+    pub fn gather(&self) -> Gathering {
+        let desk = self.open_desk();
+        if let Some(desk) = &desk {
+            desk.lock().gathering = true;
+        }
+        Gathering(desk)
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        if let Some(desk) = &self.0 {
+            desk.depart();
+        }
+    }
+}
+
+impl Desk {
+    /// Enters a query, and sends it if it is not to leave with others.
+    pub(super) fn send(&self, attempt: &Try<'_>, now: Instant, party: Party) -> Result<u32, ExchangeError> {
+        let any = match attempt.server {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let mut state = self.lock();
+        let id = state.ports.draw_id().map_err(local)?;
+        let source = attempt.source.unwrap_or(any);
+        let port = state.ports.pick(source, attempt.server, &self.epoll, now).map_err(local)?;
+        let flips = match attempt.query.case {
+            Case::Any => Flips::NONE,
+            Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
+        };
+        if state.free.len() == state.waits.len() {
+            self.begun.notify_one();
+        }
+        let may_wait = state.gathering && matches!(party, Party::Lane { .. });
+        let slot = state.enter(Wait {
+            server: attempt.server,
+            query: attempt.query.clone(),
+            flips,
+            id,
+            port,
+            sent: now,
+            deadline: attempt.deadline,
+            ignored: 0,
+            party,
+            outcome: None,
+        });
+        if may_wait {
+            state.leaving.push(slot);
+        } else if let Err(error) = state.depart(slot) {
+            state.withdraw(slot);
+            return Err(error);
+        }
+        Ok(slot)
+    }
+
+    /// Sends what was kept back. What cannot be sent lands with that.
+    fn depart(&self) {
+        let mut state = self.lock();
+        state.gathering = false;
+        let mut leaving = std::mem::take(&mut state.leaving);
+        for slot in leaving.drain(..) {
+            if let Err(error) = state.depart(slot) {
+                state.settle(slot, Err(error), Instant::now());
+            }
+        }
+        state.leaving = leaving;
+        self.tell_of_landed(&state);
+    }
+}
+
+impl State {
+    fn depart(&mut self, slot: u32) -> Result<(), ExchangeError> {
+        let Some(wait) = &self.waits[slot as usize] else { return Ok(()) };
+        let (key, server, sent) = (wait.port, wait.server, wait.sent);
+        wait.query.write(wait.id, &wait.flips, &mut self.query);
+        let send = |state: &mut State| match state.ports.get_mut(key) {
+            Some(port) => port.send(&state.query, server),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        send(self)
+            .or_else(|_| {
+                // What the last query from this port met with stands before this one. A second error is its own.
+                self.read_errors(key, sent);
+                send(self)
+            })
+            .map_err(network)?;
+        self.hear_query(key, server, sent);
+        Ok(())
+    }
+
+    /// Takes out a query that could not be sent.
+    fn withdraw(&mut self, slot: u32) {
+        if let Some(wait) = self.waits[slot as usize].take() {
+            self.ports.leave(wait.port, slot, Leave::Heard);
+            self.free.push(slot);
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // reads better in map_err
+fn local(error: io::Error) -> ExchangeError {
+    ExchangeError::Local(error.kind())
+}
+
+#[allow(clippy::needless_pass_by_value)] // as above
+fn network(error: io::Error) -> ExchangeError {
+    ExchangeError::Unreachable(error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::UdpSocket;
+    use std::sync::atomic::AtomicU64;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::exchange::{Ask, Dialect, Landing, Query};
+    use crate::wire::RType;
+
+    /// Sends queries of the lane to a server.
+    fn launch(exchange: &Exchange, server: SocketAddr, tokens: &[u64]) {
+        let query = Query::new(&Ask::new("dc01.technova.local".parse().unwrap(), RType::A), Dialect::Edns);
+        let now = Instant::now();
+        let deadline = now + Duration::from_secs(10);
+        for token in tokens {
+            let ignored = &AtomicU64::new(0);
+            let attempt = Try { server, source: None, query: &query, deadline, ignored };
+            exchange.launch(&attempt, now, deadline, *token).unwrap();
+        }
+    }
+
+    /// A server and its address.
+    fn server() -> (UdpSocket, SocketAddr) {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server.set_nonblocking(true).unwrap();
+        let address = server.local_addr().unwrap();
+        (server, address)
+    }
+
+    fn arrived(server: &UdpSocket) -> usize {
+        std::iter::from_fn(|| server.recv(&mut [0; 512]).ok()).count()
+    }
+
+    #[tokio::test]
+    async fn a_batch_leaves_together_and_whatever_comes_after_it_at_once() {
+        let (exchange, (server, address)) = (Exchange::new(), server());
+        launch(&exchange, address, &[0]);
+        assert_eq!(arrived(&server), 1);
+        let gathering = exchange.gather();
+        launch(&exchange, address, &[1, 2]);
+        assert_eq!(arrived(&server), 0);
+        drop(gathering);
+        assert_eq!(arrived(&server), 2);
+        launch(&exchange, address, &[3]);
+        assert_eq!(arrived(&server), 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_leave_lands_with_the_reason() {
+        let (exchange, (server, address)) = (Exchange::new(), server());
+        launch(&exchange, address, &[0]);
+        let gathering = exchange.gather();
+        // Nothing is sent to port 0 (EINVAL).
+        launch(&exchange, SocketAddr::new(address.ip(), 0), &[1]);
+        launch(&exchange, address, &[2]);
+        drop(gathering);
+        assert_eq!(arrived(&server), 2);
+        exchange.landed().await;
+        let landed = exchange.take_landed().unwrap();
+        assert_eq!(landed.token, 1);
+        assert!(matches!(landed.landing, Landing::Ended(Err(ExchangeError::Unreachable(_)), 0)));
+        assert!(exchange.take_landed().is_none());
+    }
+}
