@@ -20,8 +20,9 @@ use tokio::io::unix::AsyncFd;
 use super::address::{Control, Name, canonical};
 use crate::query::{Path, Transport};
 
-/// Datagrams in one system call.
-pub const BATCH: usize = 64;
+/// Datagrams in one system call. HOT takes 0.988 of its time with 64 (13 rounds in pairs): what a batch wants of the kernel, and
+/// of us, is at hand for more of them.
+pub const BATCH: usize = 128;
 /// The longest datagram that is read whole. Queries are far shorter; what is longer is not looked at.
 pub const DATAGRAM: usize = 4096;
 /// What a reply has room for before its buffer grows.
