@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::flips::Flips;
-use super::port::Leave;
+use super::port::{self, Leave};
 use super::udp::{Desk, Party, State, Wait};
 use super::{Case, Exchange, ExchangeError, Try};
 
@@ -72,6 +72,8 @@ impl Desk {
         } else if let Err(error) = state.depart(slot) {
             state.withdraw(slot);
             return Err(error);
+        } else {
+            self.tell_of_landed(&state);
         }
         Ok(slot)
     }
@@ -81,9 +83,16 @@ impl Desk {
         let mut state = self.lock();
         state.gathering = false;
         let mut leaving = std::mem::take(&mut state.leaving);
-        for slot in leaving.drain(..) {
-            if let Err(error) = state.depart(slot) {
-                state.settle(slot, Err(error), Instant::now());
+        if !leaving.is_empty() {
+            // What was decided meanwhile for others is no part of how long a server takes.
+            let now = Instant::now();
+            for slot in leaving.drain(..) {
+                if let Some(wait) = &mut state.waits[slot as usize] {
+                    wait.sent = now;
+                }
+                if let Err(error) = state.depart(slot) {
+                    state.settle(slot, Err(error), now);
+                }
             }
         }
         state.leaving = leaving;
@@ -93,22 +102,33 @@ impl Desk {
 
 impl State {
     fn depart(&mut self, slot: u32) -> Result<(), ExchangeError> {
-        let Some(wait) = &self.waits[slot as usize] else { return Ok(()) };
+        let Some(wait) = self.waits[slot as usize].as_ref().filter(|wait| !wait.is_settled()) else {
+            return Ok(());
+        };
         let (key, server, sent) = (wait.port, wait.server, wait.sent);
         wait.query.write(wait.id, &wait.flips, &mut self.query);
-        let send = |state: &mut State| match state.ports.get_mut(key) {
-            Some(port) => port.send(&state.query, server),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        };
-        send(self)
-            .or_else(|_| {
-                // What the last query from this port met with stands before this one. A second error is its own.
-                self.read_errors(key, sent);
-                send(self)
-            })
-            .map_err(network)?;
+        if self.write_to(key, server).is_err() {
+            // What the last query from this port met with stands before this one. A second error is its own.
+            self.read_errors(key, sent);
+            if self.waits[slot as usize].as_ref().is_none_or(Wait::is_settled) {
+                // It was its own already: a firewall of this host has told so, too.
+                return Ok(());
+            }
+            if let Some(port) = self.ports.get_mut(key) {
+                port.renew();
+            }
+            self.write_to(key, server).map_err(network)?;
+        }
         self.hear_query(key, server, sent);
         Ok(())
+    }
+
+    /// Sends what was written last.
+    fn write_to(&mut self, key: port::Key, server: SocketAddr) -> io::Result<usize> {
+        match self.ports.get_mut(key) {
+            Some(port) => port.send(&self.query, server),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Takes out a query that could not be sent.
@@ -127,7 +147,12 @@ fn local(error: io::Error) -> ExchangeError {
 
 #[allow(clippy::needless_pass_by_value)] // as above
 fn network(error: io::Error) -> ExchangeError {
-    ExchangeError::Unreachable(error.kind())
+    match error.kind() {
+        // Our own buffer or queue is full.
+        io::ErrorKind::WouldBlock => local(error),
+        _ if error.raw_os_error() == Some(libc::ENOBUFS) => local(error),
+        kind => ExchangeError::Unreachable(kind),
+    }
 }
 
 #[cfg(test)]
@@ -184,8 +209,8 @@ mod tests {
         let (exchange, (server, address)) = (Exchange::new(), server());
         launch(&exchange, address, &[0]);
         let gathering = exchange.gather();
-        // Nothing is sent to port 0 (EINVAL).
-        launch(&exchange, SocketAddr::new(address.ip(), 0), &[1]);
+        // Nobody may send there (EACCES).
+        launch(&exchange, SocketAddr::from(([255; 4], 53)), &[1]);
         launch(&exchange, address, &[2]);
         drop(gathering);
         assert_eq!(arrived(&server), 2);
@@ -194,5 +219,23 @@ mod tests {
         assert_eq!(landed.token, 1);
         assert!(matches!(landed.landing, Landing::Ended(Err(ExchangeError::Unreachable(_)), 0)));
         assert!(exchange.take_landed().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_has_landed_lands_once() {
+        let (exchange, (_server, address)) = (Exchange::new(), server());
+        let gathering = exchange.gather();
+        drop(gathering);
+        launch(&exchange, address, &[0, 1]);
+        let desk = exchange.open_desk().unwrap();
+        for _ in 0..2 {
+            let error = ExchangeError::Unreachable(io::ErrorKind::HostUnreachable);
+            desk.lock().settle(0, Err(error), Instant::now());
+        }
+        // It has left its port, so that it cannot leave again.
+        assert_eq!(desk.lock().depart(0), Ok(()));
+        assert_eq!(exchange.take_landed().unwrap().token, 0);
+        assert!(exchange.take_landed().is_none());
+        assert!(desk.lock().waits[1].is_some());
     }
 }

@@ -63,6 +63,7 @@ impl Exchange {
         let desk = self.open_desk()?;
         let mut state = desk.lock();
         let (slot, token) = state.landed.pop_front()?;
+        // Always there: it waits until it has been told of.
         let wait = state.waits[slot as usize].as_mut()?;
         let (sent, ignored) = (wait.sent, wait.ignored);
         let Some((outcome, at)) = wait.outcome.take() else {

@@ -3,8 +3,8 @@
 //! A port whose time is over while somebody still waits there gets no further query, and is closed with the last wait.
 //!
 //! Each is connected to the server that it asks: the kernel then knows the way and drops what others send, with the same
-//! ICMP error as where no port is open, so that nobody finds ours by asking. For another server it is connected anew; only
-//! where somebody still waits for the first one it serves both unconnected. The reader compares addresses all the same.
+//! ICMP error as where no port is open, so that nobody finds ours by asking. For another server it is connected anew, once
+//! nobody waits for the first one. The reader compares addresses all the same.
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,8 +31,9 @@ const USES: u32 = 256;
 const LIFE: Duration = Duration::from_secs(3);
 /// The next port is one of so many that rested longest.
 const CHOICE: usize = 16;
-/// Among so many one is looked for that is connected to the server already.
-const LOOK: usize = 128;
+/// Among so many, [`CHOICE`] are looked for that are connected to the server already. Fewer would be no choice: a server that
+/// is seldom asked would be asked from the same few.
+const LOOK: usize = 256;
 /// How many ports we draw before the kernel may choose one.
 const DRAWS: usize = 5;
 
@@ -85,19 +86,46 @@ impl Port {
         Ok((length, from.map(SocketAddr::try_from).transpose()?.unwrap_or(NOBODY)))
     }
 
-    /// Connects it to a server, unless somebody waits for another. Where that fails, sending tells why.
+    /// Whether it may be asked from there: nobody waits, or not for another server.
+    fn is_for(&self, server: SocketAddr) -> bool {
+        self.waits.is_empty() || self.server.is_none_or(|other| other == server)
+    }
+
+    /// Connects it to a server. Where that fails, sending tells why.
     fn aim(&mut self, server: SocketAddr) {
-        let is_left = self.waits.is_empty();
-        if self.server == Some(server) || (self.server.is_none() && !is_left) {
-            return;
-        }
         // Also the address that it sends from was chosen for the other server.
-        if self.server.take().is_some() && connect_unspec(&self.socket).is_err() {
+        if self.server.take().is_some() {
+            _ = connect_unspec(&self.socket);
+        }
+        if self.socket.connect(server).is_ok() {
+            self.server = Some(server);
             return;
         }
-        if is_left && self.socket.connect(server).is_ok() {
-            self.server = Some(server);
+        // Half of it may have been done.
+        _ = connect_unspec(&self.socket);
+        if self.standing == Standing::Serves {
+            self.standing = Standing::Doubtful;
         }
+    }
+
+    /// Connects it to its server once more: the address that it sends from may be gone. Not while others wait there.
+    pub(super) fn renew(&mut self) {
+        if self.waits.len() <= 1
+            && let Some(server) = self.server
+        {
+            self.aim(server);
+        }
+    }
+
+    /// Ends its connection, so that it serves several servers, where there is no descriptor for another port; says whether
+    /// it does. An IPv6 socket would still hear the first server alone, and a number that was not asked for would be lost.
+    fn share(&mut self) -> bool {
+        let is_v4 = self.server.is_some_and(|server| server.is_ipv4());
+        let can = is_v4 && self.standing == Standing::Serves && connect_unspec(&self.socket).is_ok();
+        if can {
+            self.server = None;
+        }
+        can
     }
 }
 
@@ -190,39 +218,52 @@ impl Ports {
         let order = &mut self.lanes[lane].order;
         order.swap(0, nth);
         let rested = order[0].key;
-        let may_retire = self.lanes[lane].retired < self.retired;
-        let chosen = if self.is_worn(rested, now)
-            && (may_retire || self.is_left(rested))
+        let (is_left, is_for) =
+            self.get_mut(rested).map_or((true, false), |port| (port.waits.is_empty(), port.is_for(server)));
+        // Whoever waits in vain for one server must not keep others from being asked.
+        let retired = if is_for { self.retired } else { 2 * self.most };
+        let chosen = if (!is_for || self.is_worn(rested, now))
+            && (is_left || self.lanes[lane].retired < retired)
             && let Ok(fresh) = self.open(lane, epoll, now)
         {
             self.retire(rested);
             fresh
-        } else {
+        } else if is_for || self.get_mut(rested).is_some_and(Port::share) {
             rested
+        } else {
+            return Err(io::ErrorKind::ResourceBusy.into());
         };
         self.lanes[lane].order.pop_front();
         self.take(lane, chosen, server);
         Ok(chosen)
     }
 
-    /// One of those that rested longest, of those connected to the server if there are.
+    /// One of those that rested longest, of those connected to the server if they are a choice.
     fn choose(&mut self, lane: usize, server: SocketAddr) -> io::Result<usize> {
-        let nth = self.below(self.lanes[lane].order.len().min(CHOICE))?;
+        let order = &self.lanes[lane].order;
+        let looked_at = order.len().min(LOOK);
+        let nth = self.below(looked_at.min(CHOICE))?;
         let order = &self.lanes[lane].order;
         let is_alike = |rested: &Rested| rested.server == Some(server);
         if is_alike(&order[nth]) {
             return Ok(nth);
         }
-        let alike = order.iter().take(LOOK).enumerate().filter(|(_, rested)| is_alike(rested));
+        let alike = order.iter().take(looked_at).enumerate().filter(|(_, rested)| is_alike(rested));
         let alike: SmallVec<[usize; CHOICE]> = alike.map(|(nth, _)| nth).take(CHOICE).collect();
-        if alike.is_empty() { Ok(nth) } else { Ok(alike[self.below(alike.len())?]) }
+        if alike.len() == CHOICE {
+            return Ok(alike[self.below(CHOICE)?]);
+        }
+        let is_left = |key: Key| self.open[key as usize].as_ref().is_none_or(|port| port.waits.is_empty());
+        Ok((nth..looked_at).find(|nth| is_left(order[*nth].key)).unwrap_or(nth))
     }
 
     /// Has a port serve one more query, and rest after all others.
     fn take(&mut self, lane: usize, key: Key, server: SocketAddr) {
         let Some(port) = self.get_mut(key) else { return };
         port.uses += 1;
-        port.aim(server);
+        if port.waits.is_empty() && port.server != Some(server) {
+            port.aim(server);
+        }
         let server = port.server;
         self.lanes[lane].order.push_back(Rested { key, server });
     }
@@ -252,10 +293,6 @@ impl Ports {
         self.get_mut(key).is_none_or(|port| {
             port.uses >= uses || port.standing != Standing::Serves || now - port.born > LIFE
         })
-    }
-
-    fn is_left(&mut self, key: Key) -> bool {
-        self.get_mut(key).is_none_or(|port| port.waits.is_empty())
     }
 
     /// Whoever waited there waits no longer.
@@ -303,7 +340,7 @@ impl Ports {
             IpAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
-        self.bind(&socket, source)?;
+        let standing = self.bind(&socket, source)?;
         let key = self.free.last().copied().unwrap_or(self.open.len() as Key);
         epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, key.into()))?;
         let port = Port {
@@ -313,7 +350,7 @@ impl Ports {
             born: now,
             uses: 0,
             lane,
-            standing: Standing::Serves,
+            standing,
         };
         match self.free.pop() {
             Some(_) => self.open[key as usize] = Some(port),
@@ -322,7 +359,7 @@ impl Ports {
         Ok(key)
     }
 
-    fn bind(&mut self, socket: &Socket, address: IpAddr) -> io::Result<()> {
+    fn bind(&mut self, socket: &Socket, address: IpAddr) -> io::Result<Standing> {
         for _ in 0..DRAWS {
             let port = self.entropy.port().map_err(|_| io::ErrorKind::Other)?;
             match socket.bind(&SocketAddr::new(address, port).into()) {
@@ -330,10 +367,11 @@ impl Ports {
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
                 }
-                bound => return bound,
+                bound => return bound.map(|()| Standing::Serves),
             }
         }
-        socket.bind(&SocketAddr::new(address, 0).into())
+        // The kernel draws from fewer, and takes the number back when the connection ends: for one query.
+        socket.bind(&SocketAddr::new(address, 0).into()).map(|()| Standing::Doubtful)
     }
 
     fn below(&mut self, bound: usize) -> io::Result<usize> {

@@ -94,6 +94,13 @@ pub(super) enum Party {
     Lane { token: u64, due: Instant },
 }
 
+impl Wait {
+    /// Whether it has ended, and so has left its port.
+    pub(super) fn is_settled(&self) -> bool {
+        self.port == port::NONE
+    }
+}
+
 impl Line {
     /// Begins to read, on the runtime of the caller.
     pub(super) fn open(landed: Arc<Notify>, ear: Arc<Ear>) -> io::Result<Line> {
@@ -248,7 +255,7 @@ impl State {
     }
 
     pub(super) fn settle(&mut self, slot: u32, outcome: Result<Message, ExchangeError>, now: Instant) {
-        let Some(wait) = &mut self.waits[slot as usize] else { return };
+        let Some(wait) = self.waits[slot as usize].as_mut().filter(|wait| !wait.is_settled()) else { return };
         let is_silence = matches!(outcome, Err(ExchangeError::Timeout));
         let how = if is_silence { Leave::Unheard } else { Leave::Heard };
         wait.outcome = Some((outcome, now));

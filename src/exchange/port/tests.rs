@@ -141,25 +141,65 @@ fn whoever_is_not_the_server_finds_the_port_closed() {
 fn servers_that_are_asked_in_turns_keep_their_ports() {
     let servers = servers().map(|server| server.local_addr().unwrap());
     let mut bench = Bench::new();
+    // Each of them has a choice.
+    bench.ports.most = 2 * FEW;
     let mut asked = HashMap::new();
-    for slot in 0..10 * FEW as u32 {
+    for slot in 0..20 * FEW as u32 {
         let server = servers[slot as usize % 2];
         let key = bench.send_to(server, Duration::ZERO, slot);
         let before = asked.insert(bench.number(key), server);
         assert!(before.is_none_or(|before| before == server));
         bench.ports.leave(key, slot, Leave::Heard);
     }
-    assert_eq!(asked.len(), FEW);
+    assert_eq!(asked.len(), 2 * FEW);
 }
 
 #[test]
-fn a_port_that_somebody_waits_at_serves_two_servers_and_one_that_is_left_the_second_alone() {
+fn a_server_that_is_seldom_asked_is_not_asked_from_the_same_port_again_and_again() {
+    let [often, seldom] = servers().map(|server| server.local_addr().unwrap());
+    let mut bench = Bench::new();
+    bench.ports.most = 8 * FEW;
+    let mut asked = Vec::new();
+    for slot in 0..100 * 8 * FEW as u32 {
+        let is_seldom = slot % (8 * FEW as u32) == 0;
+        let key = bench.send_to(if is_seldom { seldom } else { often }, Duration::ZERO, slot);
+        if is_seldom {
+            asked.push(bench.number(key));
+        }
+        bench.ports.leave(key, slot, Leave::Heard);
+    }
+    assert!(asked.iter().collect::<HashSet<_>>().len() >= CHOICE);
+    let again = asked.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(again < 30, "{again} of 100 queries left from the port of the one before");
+}
+
+#[test]
+fn those_who_wait_for_one_server_keep_nobody_from_another() {
     let [first, second] = servers();
     let [to_first, to_second] = [&first, &second].map(|server| server.local_addr().unwrap());
     let mut bench = Bench::new();
-    (bench.ports.most, bench.ports.retired) = (1, 0);
+    for slot in 0..2 * FEW as u32 {
+        bench.send_to(to_first, Duration::ZERO, slot);
+    }
+    // None is free, and half as many as serve are retired.
+    for slot in 100..110 {
+        let key = bench.send_to(to_second, Duration::ZERO, slot);
+        let from = ask(&mut bench, key, &second, b"query");
+        second.send_to(b"answer", from).unwrap();
+        assert_eq!(hear(&mut bench, key), (b"answer".to_vec(), to_second));
+    }
+}
+
+#[test]
+fn where_there_is_no_descriptor_a_port_serves_two_servers_and_once_it_is_left_the_second_alone() {
+    let [first, second] = servers();
+    let [to_first, to_second] = [&first, &second].map(|server| server.local_addr().unwrap());
+    let mut bench = Bench::new();
+    bench.ports.most = 1;
     let key = bench.send_to(to_first, Duration::ZERO, 0);
     let from = ask(&mut bench, key, &first, b"one");
+    // As many are retired as may be.
+    bench.ports.lanes[0].retired = 2;
     assert_eq!(bench.send_to(to_second, Duration::ZERO, 1), key);
     assert_eq!(ask(&mut bench, key, &second, b"two").port(), from.port());
     first.send_to(b"of the first", from).unwrap();
@@ -174,4 +214,23 @@ fn a_port_that_somebody_waits_at_serves_two_servers_and_one_that_is_left_the_sec
     first.connect(from).unwrap();
     first.send(b"late").unwrap();
     assert_eq!(first.recv(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_port_that_is_left_turns_to_another_server_also_over_ipv6() {
+    let source = IpAddr::from([0_u16; 8]);
+    let [first, second] = ["[::1]:0", "[::1]:0"].map(|at| UdpSocket::bind(at).unwrap());
+    let mut bench = Bench::new();
+    bench.ports.most = 1;
+    let mut before = None;
+    for (slot, server) in [&first, &second, &first].into_iter().enumerate() {
+        let (to, slot) = (server.local_addr().unwrap(), slot as u32);
+        let key = bench.ports.pick(source, to, &bench.epoll, bench.begin).unwrap();
+        bench.ports.get_mut(key).unwrap().waits.push(slot);
+        let from = ask(&mut bench, key, server, b"query");
+        assert_eq!(*before.get_or_insert(from), from);
+        server.send_to(b"answer", from).unwrap();
+        assert_eq!(hear(&mut bench, key), (b"answer".to_vec(), to));
+        bench.ports.leave(key, slot, Leave::Heard);
+    }
 }
