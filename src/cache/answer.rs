@@ -38,7 +38,7 @@ const SEVERAL: usize = 1_000;
 /// Batches after one for which a look ahead was in vain: where names are new, it only costs.
 const REST: u32 = 15;
 /// Queries of a usual batch.
-const BATCH: usize = 128;
+const BATCH: usize = 64;
 /// A cache line, and how many of them an answer seldom exceeds.
 const LINE: usize = 64;
 const LINES: usize = 4;

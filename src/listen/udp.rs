@@ -23,7 +23,7 @@ use super::{Begin, Service, clock};
 use crate::query::{Now, Path};
 
 /// Batches before other tasks of the worker have their turn: about a millisecond's work.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 4;
 /// So many batches of which each left something in the socket, one after the other, are a load that will not end soon.
 const BUSY: usize = 64;
 /// Batches read at a stop: from a socket of ours all that its buffer can hold, from a shared one not for ever.
