@@ -240,8 +240,7 @@ impl Ports {
 
     /// One of those that rested longest, of those connected to the server if they are a choice.
     fn choose(&mut self, lane: usize, server: SocketAddr) -> io::Result<usize> {
-        let order = &self.lanes[lane].order;
-        let looked_at = order.len().min(LOOK);
+        let looked_at = self.lanes[lane].order.len().min(LOOK);
         let nth = self.below(looked_at.min(CHOICE))?;
         let order = &self.lanes[lane].order;
         let is_alike = |rested: &Rested| rested.server == Some(server);

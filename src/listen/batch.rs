@@ -24,7 +24,7 @@ use crate::query::{Path, Transport};
 pub const BATCH: usize = 64;
 /// The longest datagram that is read whole. Queries are far shorter; what is longer is not looked at.
 pub const DATAGRAM: usize = 4096;
-/// What a reply has room for before its buffer grows: nearly all have. More is touched for nothing.
+/// What a reply has room for before its buffer grows.
 const REPLY: usize = 512;
 /// Datagrams that are asked for where few come. Each that is asked for touches memory, which a query that comes alone
 /// would pay for.
