@@ -22,8 +22,8 @@ use crate::query::{Path, Transport};
 
 /// Datagrams in one system call. With twice as many HOT takes 0.988 of its time, and random names 0.3 MB more than they may.
 pub const BATCH: usize = 64;
-/// The longest datagram that is read whole. Queries are far shorter; what is longer is not looked at.
-pub const DATAGRAM: usize = 4096;
+/// The longest datagram that is read whole. Queries are far shorter, padded ones too; what is longer is not looked at.
+pub const DATAGRAM: usize = 2048;
 /// What a reply has room for before its buffer grows.
 const REPLY: usize = 512;
 /// Datagrams that are asked for where few come. Each that is asked for touches memory, which a query that comes alone
