@@ -1,11 +1,11 @@
-//! What was to be reached, and what was: ratios of medians within one run, and bounds.
+//! What was to be reached, and what was: ratios within the rounds of one run, and bounds.
 
 use std::fmt::Write;
 
 use super::curve::CAP;
 use super::ours::ANSWERS;
 use super::peer::Server;
-use super::results::{Figure, Point, Results, median};
+use super::results::{Point, Results, median};
 use super::scenario::Scenario;
 
 /// What has a figure to reach.
@@ -115,18 +115,19 @@ impl Goal {
         let ours = Server::Kakehashi;
         match &self.measure {
             Measure::Beside(others) => {
-                let best = others
-                    .iter()
-                    .filter_map(|(scenario, server)| results.middle(*scenario, *server, |f| f.cost))
-                    .reduce(f64::min)?;
-                Some(results.middle(self.of, ours, |f| f.cost)? / best)
+                let cost =
+                    |scenario: Scenario, server: Server| results.all(scenario.name(), server.name(), |f| f.cost);
+                let own = cost(self.of, ours);
+                let beside = |(scenario, server): &(Scenario, Server)| ratio(&own, &cost(*scenario, *server));
+                // Beside the best it is largest.
+                others.iter().filter_map(beside).reduce(f64::max)
             }
             Measure::Detecting => {
-                let of = |server| results.middle(self.of, server, |f| f.worker);
-                Some(of(Server::Watched)? / of(ours)?)
+                let of = |server: Server| results.all(self.of.name(), server.name(), |f| f.worker);
+                ratio(&of(Server::Watched), &of(ours))
             }
             Measure::Grown(curve, from, to, value) => {
-                Some(results.point(curve, *to, value)? / results.point(curve, *from, value)?)
+                ratio(&results.points(curve, *to, value), &results.points(curve, *from, value))
             }
             Measure::Slowest => {
                 let all = results.all(self.of.name(), ours.name(), |f| f.slowest / 1e3);
@@ -148,17 +149,24 @@ impl Goal {
     }
 }
 
-impl Results {
-    /// The middle of one kind of number of one server under one load; none if it was not measured.
-    fn middle(&self, scenario: Scenario, server: Server, value: impl Fn(&Figure) -> f64) -> Option<f64> {
-        Some(median(&self.all(scenario.name(), server.name(), value))).filter(|middle| middle.is_finite())
-    }
+/// The middle of the ratios of numbers measured in the same round: what slows the machine down for minutes slows both. Of
+/// their middles where one lacks a round.
+fn ratio(of: &[f64], beside: &[f64]) -> Option<f64> {
+    let ratios: Vec<f64> = of.iter().zip(beside).map(|(of, beside)| of / beside).collect();
+    let middle = if of.len() == beside.len() { median(&ratios) } else { median(of) / median(beside) };
+    Some(middle).filter(|middle| middle.is_finite())
+}
 
-    /// The same for our point of a curve.
-    fn point(&self, curve: &str, count: u64, value: impl Fn(&Point) -> Option<f64>) -> Option<f64> {
+impl Results {
+    /// One kind of number of our point of a curve, round after round.
+    fn points(&self, curve: &str, count: u64, value: impl Fn(&Point) -> Option<f64>) -> Vec<f64> {
         let ours = Server::Kakehashi.name();
         let of = |point: &&Point| point.curve == curve && point.count == count && point.server == ours;
-        let values: Vec<f64> = self.points.iter().filter(of).filter_map(value).collect();
-        Some(median(&values)).filter(|middle| middle.is_finite())
+        self.points.iter().filter(of).filter_map(value).collect()
+    }
+
+    /// The middle of them; none if it was not measured.
+    fn point(&self, curve: &str, count: u64, value: impl Fn(&Point) -> Option<f64>) -> Option<f64> {
+        Some(median(&self.points(curve, count, value))).filter(|middle| middle.is_finite())
     }
 }
