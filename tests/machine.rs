@@ -5,6 +5,8 @@
 //! CI=true it fails. `KAKEHASHI_FLAP_SECONDS=600` makes the last case the ten minutes that it stands for.
 #![allow(clippy::unwrap_used)]
 
+#[path = "machine/address.rs"]
+mod address;
 #[path = "life/client.rs"]
 #[allow(dead_code)] // its own tests use more of it; so below
 mod client;
@@ -51,7 +53,7 @@ enum Wants {
     Root,
 }
 
-const CASES: [(&str, Wants, fn()); 9] = [
+const CASES: [(&str, Wants, fn()); 10] = [
     (
         "sixty_four_descriptors_and_two_hundred_tcp_clients_leave_udp_whole",
         Wants::Nothing,
@@ -63,6 +65,7 @@ const CASES: [(&str, Wants, fn()); 9] = [
     ("a_clock_that_jumps_a_day_moves_no_ttl", Wants::Nothing, clock::jumps),
     ("of_two_nodes_one_is_killed_and_a_stub_resolver_misses_nothing", Wants::Root, node::killed),
     ("of_two_nodes_one_falls_silent_and_a_stub_resolver_misses_nothing", Wants::Root, node::unplugged),
+    ("an_address_that_goes_away_costs_no_answer", Wants::Root, address::goes),
     ("an_upstream_that_comes_and_goes_costs_no_answer_and_no_memory", Wants::Nothing, flap::flapping),
     ("an_upstream_that_is_alone_and_comes_back_is_used_again_at_once", Wants::Nothing, flap::alone),
 ];

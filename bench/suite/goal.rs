@@ -115,8 +115,9 @@ impl Goal {
         let ours = Server::Kakehashi;
         match &self.measure {
             Measure::Beside(others) => {
-                let cost =
-                    |scenario: Scenario, server: Server| results.all(scenario.name(), server.name(), |f| f.cost);
+                let cost = |scenario: Scenario, server: Server| {
+                    results.all(scenario.name(), server.name(), |f| f.cost)
+                };
                 let own = cost(self.of, ours);
                 let beside = |(scenario, server): &(Scenario, Server)| ratio(&own, &cost(*scenario, *server));
                 // Beside the best it is largest.

@@ -288,7 +288,10 @@ impl State {
         }
         // The runtime watches the set by edges: touching the entry makes one for what is left.
         if let Some(port) = self.ports.get_mut(key) {
-            _ = epoll.modify(&port.socket, &mut EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()));
+            _ = epoll.modify(
+                &port.socket,
+                &mut EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()),
+            );
         }
     }
 

@@ -1,8 +1,9 @@
-//! Upstreams on loopback that answer every question with one address, or fall silent for a while.
+//! Upstreams that answer every question with one address, or fall silent for a while.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,31 +17,39 @@ pub struct Upstream {
     pub address: SocketAddr,
     answering: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
+    from: Arc<Mutex<BTreeSet<IpAddr>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Upstream {
-    /// Whose answers have this TTL.
+    /// On loopback; its answers have this TTL.
     pub fn start(ttl: u32) -> Upstream {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Upstream::at(Ipv4Addr::LOCALHOST.into(), ttl)
+    }
+
+    /// At this address, of where this is called.
+    pub fn at(ip: IpAddr, ttl: u32) -> Upstream {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         load::widen(&socket);
         let address = socket.local_addr().unwrap();
         let (answering, asked) = (Arc::new(AtomicBool::new(true)), Arc::<AtomicUsize>::default());
-        let stop = Arc::<AtomicBool>::default();
+        let (from, stop) = (Arc::<Mutex<BTreeSet<IpAddr>>>::default(), Arc::<AtomicBool>::default());
         let (answers, counts, stops) = (answering.clone(), asked.clone(), stop.clone());
+        let clients = from.clone();
         let serve = move || {
             let mut buffer = [0; 512];
             while !stops.load(Ordering::Relaxed) {
                 let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
                 counts.fetch_add(1, Ordering::Relaxed);
+                clients.lock().unwrap().insert(from.ip());
                 if answers.load(Ordering::Relaxed) {
                     let _ = socket.send_to(&answer(&buffer[..length], ttl), from);
                 }
             }
         };
-        Upstream { address, answering, asked, stop, thread: Some(std::thread::spawn(serve)) }
+        Upstream { address, answering, asked, from, stop, thread: Some(std::thread::spawn(serve)) }
     }
 
     /// Lets it answer from now on.
@@ -51,6 +60,11 @@ impl Upstream {
     /// Lets it be silent from now on.
     pub fn goes(&self) {
         self.answering.store(false, Ordering::Relaxed);
+    }
+
+    /// Whence queries came so far.
+    pub fn from(&self) -> Vec<IpAddr> {
+        self.from.lock().unwrap().iter().copied().collect()
     }
 
     /// How many queries came so far, health checks and unanswered ones among them.
