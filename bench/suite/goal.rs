@@ -151,11 +151,12 @@ impl Goal {
 }
 
 /// The middle of the ratios of numbers measured in the same round: what slows the machine down for minutes slows both. Of
-/// their middles where one lacks a round.
+/// their middles where one lacks a round; beyond all bounds where one has taken nothing, as it has ended.
 fn ratio(of: &[f64], beside: &[f64]) -> Option<f64> {
     let ratios: Vec<f64> = of.iter().zip(beside).map(|(of, beside)| of / beside).collect();
     let middle = if of.len() == beside.len() { median(&ratios) } else { median(of) / median(beside) };
-    Some(middle).filter(|middle| middle.is_finite())
+    let is_whole = ratios.iter().all(|ratio| ratio.is_normal());
+    Some(if is_whole { middle } else { f64::INFINITY }).filter(|middle| !middle.is_nan())
 }
 
 impl Results {

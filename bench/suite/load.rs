@@ -137,7 +137,7 @@ pub fn run(
             last_answer = load.begin.elapsed();
         } else if due == 0 && matches!(pace, Pace::Window(_)) {
             // No sleep: answers would wake it one by one, and the kernel charges that to whoever sends them (a quarter of
-            // what one takes from the bare loop). Who else has work on this core, the authority, goes first.
+            // what one takes from the bare loop). The authority, on the same core, has its turn.
             thread::yield_now();
         }
         if now > looked_for_lost + LOST / 4 {

@@ -14,7 +14,7 @@ pub fn markdown(results: &Results) -> String {
          Median of all rounds, in brackets the least and the most. CPU µs: user and system time of all threads, for each\n\
          right answer; “workers”: that of ours alone, without log thread and detectors. “× echo”: beside the bare socket loop under HOT (TRICKLE: beside the epoll loop under TRICKLE).\n\
          “× ours”: beside Kakehashi. Latency under a full load is that of the queue of 192 queries; TRICKLE has it without.\n\
-         What was reached is the middle of the rounds' ratios: what slows the machine down for minutes slows both sides.\n\
+         Ratios that were wanted and reached are the middles of the rounds' own: what slows the machine down for minutes slows both sides.\n\
          “read”: datagrams read in the whole network for each answer: 2.00 is a hit, 4.00 a miss. “slowest”: of all rounds, µs.\n\n",
     );
     for line in &results.about {

@@ -71,7 +71,7 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// Worker threads; `None`: one per core.
     pub workers: Option<NonZeroUsize>,
-    /// The EDNS UDP payload size that we announce and keep to, in octets: 512 to 4096.
+    /// The largest UDP reply, 512 to 4096; as much is offered to clients, where it is not more than is read.
     pub udp_payload: u16,
     /// How long a TCP connection may be silent between its queries.
     pub tcp_idle_timeout: Duration,

@@ -341,7 +341,7 @@ impl Ports {
         }
         let standing = self.bind(&socket, source)?;
         let key = self.free.last().copied().unwrap_or(self.open.len() as Key);
-        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()))?;
+        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, key.into()))?;
         let port = Port {
             socket: socket.into(),
             server: None,

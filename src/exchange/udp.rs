@@ -269,9 +269,8 @@ impl State {
 
     /// Reads a port for as long as somebody waits there: that there is nothing more would cost a call to be told. But
     /// where something came that nobody waited for, all is read, as more of it would fill the buffer, and then the port is
-    /// deaf. What is left behind the last response is read with whatever comes next: by edges (to be told of it once more
-    /// would have the kernel look at each port a second time; MISS 0.986 of its time). If it has filled the buffer in that
-    /// moment, one query waits there in vain, and ends the port.
+    /// deaf. What is left behind the last response is reported again by the next look at the set. By edges it would not be
+    /// (MISS 0.986 of its time), and whoever fills the buffer in that moment would have closed the port's ears.
     fn read_port(&mut self, key: port::Key, epoll: &Epoll, now: Instant) {
         let mut is_odd = self.ports.get_mut(key).is_some_and(|port| port.waits.is_empty());
         for _ in 0..ROUNDS {
@@ -288,10 +287,7 @@ impl State {
         }
         // The runtime watches the set by edges: touching the entry makes one for what is left.
         if let Some(port) = self.ports.get_mut(key) {
-            _ = epoll.modify(
-                &port.socket,
-                &mut EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, key.into()),
-            );
+            _ = epoll.modify(&port.socket, &mut EpollEvent::new(EpollFlags::EPOLLIN, key.into()));
         }
     }
 

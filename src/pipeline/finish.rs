@@ -135,7 +135,7 @@ pub(super) fn reject(
     let none = Records::new();
     // The opcode is echoed: a NOTIMP must say to what.
     let flags = flag::QR | head.flags & (0x7800 | flag::RD);
-    let opt = Opt { payload: snapshot.udp_payload, flags: 0, nsid: None, cookie: None, ede: &[] };
+    let opt = Opt { payload: snapshot.udp_room, flags: 0, nsid: None, cookie: None, ede: &[] };
     let plan = Plan {
         id: head.id,
         flags,
@@ -185,7 +185,7 @@ fn write(worker: &Worker, asked: &Asked<'_>, response: &Response, out: &mut Vec<
     }
     let wants_nsid = request.edns.is_some_and(|edns| edns.option(option::NSID).is_some());
     let opt = Opt {
-        payload: snapshot.udp_payload,
+        payload: snapshot.udp_room,
         flags: if request.dnssec_ok() { DO } else { 0 },
         nsid: wants_nsid.then_some(&snapshot.node[..]),
         cookie: None,

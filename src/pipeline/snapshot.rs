@@ -35,8 +35,10 @@ pub struct Snapshot {
     pub keeping: Keeping,
     /// How we name ourselves (NSID, id.server).
     pub node: Box<[u8]>,
-    /// The UDP payload size that we offer and keep to.
+    /// The largest UDP reply.
     pub udp_payload: u16,
+    /// The UDP payload size that we offer: no query that is larger is read.
+    pub udp_room: u16,
     /// How much clients get.
     pub policy: Policy,
 }

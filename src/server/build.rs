@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{self, Config, Diagnostic};
+use crate::listen::batch::DATAGRAM;
 use crate::pipeline::{Keeping, Prefetch, Snapshot};
 use crate::query::Directory;
 use crate::query::directory::{NetworkName, ServerName};
@@ -132,6 +133,7 @@ pub fn build(config: &Config, before: &Inventory) -> Result<Built, Vec<Diagnosti
         node: node.into_bytes().into(),
         keeping: keeping(&config.cache),
         udp_payload: config.listen.udp_payload,
+        udp_room: config.listen.udp_payload.min(DATAGRAM as u16),
         policy,
     };
     Ok(Built { snapshot, inventory, warnings })

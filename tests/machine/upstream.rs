@@ -17,7 +17,7 @@ pub struct Upstream {
     pub address: SocketAddr,
     answering: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
-    from: Arc<Mutex<BTreeSet<IpAddr>>>,
+    from: Arc<Mutex<BTreeSet<SocketAddr>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,7 +35,7 @@ impl Upstream {
         load::widen(&socket);
         let address = socket.local_addr().unwrap();
         let (answering, asked) = (Arc::new(AtomicBool::new(true)), Arc::<AtomicUsize>::default());
-        let (from, stop) = (Arc::<Mutex<BTreeSet<IpAddr>>>::default(), Arc::<AtomicBool>::default());
+        let (from, stop) = (Arc::<Mutex<BTreeSet<SocketAddr>>>::default(), Arc::<AtomicBool>::default());
         let (answers, counts, stops) = (answering.clone(), asked.clone(), stop.clone());
         let clients = from.clone();
         let serve = move || {
@@ -43,7 +43,7 @@ impl Upstream {
             while !stops.load(Ordering::Relaxed) {
                 let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
                 counts.fetch_add(1, Ordering::Relaxed);
-                clients.lock().unwrap().insert(from.ip());
+                clients.lock().unwrap().insert(from);
                 if answers.load(Ordering::Relaxed) {
                     let _ = socket.send_to(&answer(&buffer[..length], ttl), from);
                 }
@@ -63,7 +63,7 @@ impl Upstream {
     }
 
     /// Whence queries came so far.
-    pub fn from(&self) -> Vec<IpAddr> {
+    pub fn from(&self) -> Vec<SocketAddr> {
         self.from.lock().unwrap().iter().copied().collect()
     }
 

@@ -145,3 +145,19 @@ fn any_is_answered_with_less_than_four_times_its_query_zones_included() {
         assert!(reply.has(flag::TC) || !reply.message.answer.is_empty());
     }
 }
+
+#[test]
+fn no_larger_query_is_offered_than_is_read() {
+    for (configured, offered) in [(512, 512), (1232, 1232), (4096, 2048_u16)] {
+        let world = World::new(
+            &format!(
+                "file: t.zone\nwww A 192.0.2.1\nend\n[listen]\nudp-payload = {configured}\n[[zone]]\ndomain = \"technova.com\"\nfile = \"t.zone\"\nvisible-to = \"any\"\n"
+            ),
+            &[],
+        );
+        let reply = world.ask(&Query::a(VPC, "www.technova.com"));
+        // The OPT record, the last of the message: the root, its type, its class.
+        let opt = &reply.bytes[reply.bytes.len() - 11..];
+        assert_eq!(opt[..5], [&[0, 0, 41][..], &offered.to_be_bytes()].concat());
+    }
+}
