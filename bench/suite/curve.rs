@@ -133,7 +133,7 @@ fn ours(stand: &mut Stand, curve: Curve, count: u32, length: Duration) -> io::Re
         }
         Curve::Workers => {
             // Many addresses, so that the kernel spreads the queries over the workers' sockets.
-            running.address = Shape::SPREAD;
+            running.address.set_ip(Shape::SPREAD);
             let clients = Clients::Networks(100);
             running.warm(Names::Each(POPULAR), domain, clients, 8 * u64::from(POPULAR))?;
             hits(&running, popular, domain, clients, length)?

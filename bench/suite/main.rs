@@ -108,7 +108,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     save(arguments, &results)
 }
 
-/// Every load of every server once; the servers take turns.
+/// Every load of every server once; the servers take turns. All of them run at once, so that what is compared is measured
+/// within seconds.
 fn measure_loads(
     arguments: &Arguments,
     stand: &mut Stand,
@@ -117,13 +118,15 @@ fn measure_loads(
     results: &mut Results,
 ) -> io::Result<()> {
     let wanted = |scenario: &Scenario| named(&arguments.only, scenario.name());
+    let scenarios: Vec<Scenario> = Scenario::ALL.into_iter().filter(wanted).collect();
+    let mut running = Vec::new();
     for role in [Role::Forwarder, Role::Logger, Role::Views, Role::Large, Role::Authority] {
         for server in servers {
             let fits = |scenario: &Scenario| scenario.role() == role && scenario.fits(*server);
-            let loads: Vec<Scenario> = Scenario::ALL.into_iter().filter(wanted).filter(fits).collect();
-            let Some(launch) = server.launch(role).filter(|_| !loads.is_empty()) else { continue };
-            let mut running = match stand.launch(&launch, role.domain()) {
-                Ok(running) => running,
+            let is_wanted = scenarios.iter().any(fits);
+            let Some(launch) = server.launch(role).filter(|_| is_wanted) else { continue };
+            let mut started = match stand.launch(&launch, role.domain()) {
+                Ok(started) => started,
                 // Another version of a peer may not know our configuration of it.
                 Err(error) if server.program().is_some() => {
                     println!("{} does not start as {role:?}, and is left out: {error}", server.name());
@@ -131,12 +134,17 @@ fn measure_loads(
                 }
                 Err(error) => return Err(error),
             };
-            role.warm(&mut running)?;
-            for scenario in loads {
-                let figure = scenario::measure(&running, server.name(), scenario, length)?;
-                println!("{}", report::line(&figure));
-                results.figures.push(figure);
-            }
+            role.warm(&mut started)?;
+            running.push((role, *server, started));
+        }
+    }
+    for scenario in scenarios {
+        for (_, server, started) in
+            running.iter().filter(|(role, server, _)| scenario.role() == *role && scenario.fits(*server))
+        {
+            let figure = scenario::measure(started, server.name(), scenario, length)?;
+            println!("{}", report::line(&figure));
+            results.figures.push(figure);
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! a cost curve wants.
 
 use std::fmt::Write;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 use super::peer::{AUTHORITY, Launch, PORT, Role};
 use super::question::{ZONE, digits};
@@ -58,7 +58,7 @@ impl Shape {
     }
 
     /// Where it listens for clients of many networks.
-    pub const SPREAD: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 99, 255, 1), PORT);
+    pub const SPREAD: Ipv4Addr = Ipv4Addr::new(10, 99, 255, 1);
 
     /// How to run it.
     pub fn launch(self) -> Launch {
@@ -73,7 +73,7 @@ impl Shape {
         let Shape { workers, log, detects, networks, views, routes, zone, cache } = self;
         let mut text = format!(
             r#"[listen]
-dns = ["127.0.0.1:{PORT}", "{}"]
+dns = ["127.0.0.1:{PORT}", "{}:{PORT}"]
 workers = {workers}
 [cache]
 size = "{cache}MiB"

@@ -11,8 +11,8 @@ use super::question::{ZONE, digits};
 
 /// Port of the authority that everyone forwards to.
 pub const AUTHORITY: u16 = 5353;
-/// Port of the server that is measured.
-pub const PORT: u16 = 5300;
+/// Stands for the port of the server that is measured, in commands and files: each has its own, as many run at once.
+pub const PORT: &str = "@PORT@";
 
 /// The other build of ours that is to be measured beside this one.
 pub static OTHER: OnceLock<PathBuf> = OnceLock::new();

@@ -1,8 +1,9 @@
-//! The test stand: a folder, the authority that everyone forwards to, and one server at a time.
+//! The test stand: a folder, the authority that everyone forwards to, and servers, of which one at a time is asked.
 
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub const SERVER_CORE: &str = "0";
 pub const OTHER_CORE: &str = "1";
 /// Queries under way in a load that knows no rate: as many as fit into the smallest socket buffer of those compared.
 pub const WINDOW: usize = 192;
+/// Ports that servers are given in turn: below those that the others ask upstream from.
+const PORTS: Range<u16> = 500..1_000;
 const START_WITHIN: Duration = Duration::from_secs(30);
 
 /// The stand.
@@ -66,10 +69,12 @@ impl Stand {
         self.launches += 1;
         let folder = self.folder.path().join(self.launches.to_string());
         fs::create_dir(&folder)?;
+        let port = PORTS.start + (self.launches % u32::from(PORTS.end - PORTS.start)) as u16;
+        let with_port = |text: &String| text.replace(PORT, &port.to_string());
         for (name, text) in &launch.files {
-            fs::write(folder.join(name), text)?;
+            fs::write(folder.join(name), with_port(text))?;
         }
-        let mut command = launch.command.clone();
+        let mut command: Vec<String> = launch.command.iter().map(with_port).collect();
         for word in &mut command {
             if let Some(program) = word.strip_prefix("@/") {
                 *word = self.programs.join(program).display().to_string();
@@ -78,7 +83,7 @@ impl Stand {
         if let Some(program) = command[0].strip_prefix("./") {
             fs::copy(Path::new("/usr/sbin").join(program), folder.join(program))?;
         }
-        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT);
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let output = folder.join("output");
         let begin = Instant::now();
         let mut process = Process::start(cores, &command, &folder, &output)?;
