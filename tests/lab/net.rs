@@ -91,11 +91,6 @@ impl Network {
         ip(&["-n", &self.namespace("core"), "link", "set", host, "up"], &[]);
     }
 
-    /// Takes an address away from its host.
-    pub fn take_away(&self, host: &str, address: IpAddr) {
-        ip(&["-n", &self.namespace(host), "addr", "del", &format!("{address}/32"), "dev", "eth0"], &[]);
-    }
-
     /// Runs `work` on a thread that stands in the host's namespace; sockets and processes made there stay there.
     pub fn inside<T: Send>(&self, host: &str, work: impl FnOnce() -> T + Send) -> T {
         let path = format!("/run/netns/{}", self.namespace(host));

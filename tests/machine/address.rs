@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::load::ask_in_turn;
@@ -35,7 +36,7 @@ pub fn goes() {
     let (before, how_fast) = ask("a", QUESTIONS[0]);
     println!("    from {first}: {before:?}, {how_fast}");
     assert!(from(second).is_empty());
-    network.take_away("node", first);
+    take_away(&network.namespace("node"), first);
     let (after, how_fast) = ask("b", QUESTIONS[1]);
     println!("    after it has gone: {after:?}, {how_fast}");
     let whole = |count: usize| [(ANSWER.to_owned(), count)].into();
@@ -44,4 +45,10 @@ pub fn goes() {
     println!("    ports that asked from both: {again}");
     assert!(again > 0 || began.elapsed() > LIFE, "what was open has been used from {second}");
     server.terminate();
+}
+
+fn take_away(namespace: &str, address: IpAddr) {
+    let address = format!("{address}/32");
+    let taken = Command::new("ip").args(["-n", namespace, "addr", "del", &address, "dev", "eth0"]).status();
+    assert!(taken.unwrap().success());
 }
