@@ -138,11 +138,16 @@ fn measure_loads(
             running.push((role, *server, started));
         }
     }
-    for scenario in scenarios {
-        for (_, server, started) in
-            running.iter().filter(|(role, server, _)| scenario.role() == *role && scenario.fits(*server))
+    let is_of =
+        |scenario: &Scenario, role: Role, server: Server| scenario.role() == role && scenario.fits(server);
+    for (nth, scenario) in scenarios.iter().enumerate() {
+        // Whoever has nothing more to do is no longer there: RELOAD counts milliseconds.
+        running.retain(|(role, server, _)| {
+            scenarios[nth..].iter().any(|scenario| is_of(scenario, *role, *server))
+        });
+        for (_, server, started) in running.iter().filter(|(role, server, _)| is_of(scenario, *role, *server))
         {
-            let figure = scenario::measure(started, server.name(), scenario, length)?;
+            let figure = scenario::measure(started, server.name(), *scenario, length)?;
             println!("{}", report::line(&figure));
             results.figures.push(figure);
         }
