@@ -141,7 +141,7 @@ fn measure_loads(
     let is_of =
         |scenario: &Scenario, role: Role, server: Server| scenario.role() == role && scenario.fits(server);
     for (nth, scenario) in scenarios.iter().enumerate() {
-        // Whoever has nothing more to do is no longer there: RELOAD counts milliseconds.
+        // Whoever has nothing more to do need not share the core with the rest.
         running.retain(|(role, server, _)| {
             scenarios[nth..].iter().any(|scenario| is_of(scenario, *role, *server))
         });
