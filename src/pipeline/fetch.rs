@@ -18,7 +18,7 @@ use crate::query::{Failure, Response, Source};
 use crate::route::{Caps, Target};
 use crate::upstream::{Answered, Failed, Group};
 use crate::wire::rtype::CLASS_IN;
-use crate::wire::{Ede, Name, rcode};
+use crate::wire::{Ede, Name, NameRef, RType, rcode};
 
 /// How often the result of a leader that gave up is asked for again.
 const TAKE_OVERS: usize = 2;
@@ -36,7 +36,7 @@ pub(super) async fn fetch(
     trace: &mut Trace,
 ) -> Result<Outcome, Box<Wanted>> {
     let spec = snapshot.table.route(route);
-    let bits = u8::from(question.dnssec_ok) | u8::from(question.checking_disabled) << 1;
+    let bits = bits(question.dnssec_ok, question.checking_disabled);
     let shared = &worker.shared;
     trace.all_zones = false;
     let as_of = |now, cached: Cached, source, trace: &mut Trace| {
@@ -52,7 +52,7 @@ pub(super) async fn fetch(
         // Before the cache is looked at.
         let ended = shared.flights.ended(&key);
         let wanted = |key| {
-            let ask = ask_for(&spec.domain, name, question);
+            let ask = ask_of(&spec.domain, name, question);
             Box::new(Wanted { route, key, routes: found.clone(), ask, ended })
         };
         return at_hand(worker, snapshot, route, key, means, trace, wanted);
@@ -88,7 +88,7 @@ pub(super) async fn fetch(
                     && !leads
                     && snapshot.groups[group as usize].comes_back(
                         means.client,
-                        &ask_for(&spec.domain, name, question),
+                        &ask_of(&spec.domain, name, question),
                         &worker.exchange,
                         worker.now(),
                     )
@@ -218,14 +218,28 @@ pub(super) fn conclude(
     cached
 }
 
+/// The bits of a query that change what a source says.
+pub(super) fn bits(dnssec_ok: bool, checking_disabled: bool) -> u8 {
+    u8::from(dnssec_ok) | u8::from(checking_disabled) << 1
+}
+
+fn ask_of(domain: &Name, name: &Name, question: &Question) -> Ask {
+    ask_for(domain, name.as_ref(), question.qtype, (question.dnssec_ok, question.checking_disabled))
+}
+
 /// AD is always asked for, so that one cached response serves those who want to know and those who do not.
-pub(super) fn ask_for(domain: &Name, name: &Name, question: &Question) -> Ask {
+pub(super) fn ask_for(
+    domain: &Name,
+    name: NameRef<'_>,
+    qtype: RType,
+    (dnssec_ok, checking_disabled): (bool, bool),
+) -> Ask {
     Ask {
-        qname: name.clone(),
-        qtype: question.qtype,
+        qname: name.to_name(),
+        qtype,
         qclass: CLASS_IN,
-        dnssec_ok: question.dnssec_ok,
-        checking_disabled: question.checking_disabled,
+        dnssec_ok,
+        checking_disabled,
         authentic_wanted: true,
         forwarded_domain: domain.clone(),
     }
@@ -239,7 +253,7 @@ async fn ask(
     name: &Name,
     question: &Question,
 ) -> (Outcome, Option<SocketAddr>) {
-    let ask = ask_for(domain, name, question);
+    let ask = ask_of(domain, name, question);
     match (target, &snapshot.recursor) {
         (Target::Forward(group), _) => {
             let group = &snapshot.groups[group as usize];
@@ -289,7 +303,8 @@ fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Durati
     Cached { outcome, server, stored: now, holds }
 }
 
-fn as_of(
+/// What is cached, its TTLs as they stand now.
+pub(super) fn as_of(
     now: Duration,
     snapshot: &Snapshot,
     target: Target,

@@ -352,7 +352,7 @@ fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Opt
         qtype: if request.qclass == CLASS_IN { request.qtype.0 } else { 0 },
         rcode: code,
         dnssec_ok: request.dnssec_ok(),
-        checking_disabled: request.flags & flag::CD != 0,
+        checking_disabled: request.checking_disabled(),
         ede: ede.filter(|_| request.edns.is_some()),
         query: request.packet,
         response: out,

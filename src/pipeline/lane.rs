@@ -15,8 +15,9 @@ use tokio::task::spawn_local;
 
 use super::Worker;
 use super::fetch::{Outcome, conclude, landed_or_stale, said};
-use super::finish::{self, Asked};
+use super::finish::{self, Asked, Keep};
 use super::step::{InHand, Wanted};
+use super::straight;
 use crate::cache::{Flight, Held, Lead};
 use crate::exchange::Gathering;
 use crate::policy::Ticket;
@@ -278,7 +279,7 @@ impl Worker {
     }
 
     /// Walks again with what is in hand now. `None`: it waits for the next.
-    fn arrive(self: &Rc<Self>, trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
+    fn arrive(self: &Rc<Self>, mut trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
         let snapshot = Arc::clone(&*self.snapshot());
         let asked = Asked::new(&request, &trip.path, trip.now, &snapshot);
@@ -287,7 +288,11 @@ impl Worker {
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
-        let Err(wanted) = self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out) else {
+        let outcome = match straight::end(&snapshot, &request, now.monotonic, &mut trip.in_hand) {
+            Some(walked) => Ok(finish::answer(self, &asked, &walked, Keep::Yes, out)),
+            None => self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out),
+        };
+        let Err(wanted) = outcome else {
             let (arrived, asked) = (trip.now, trip.packet.len());
             return Some(self.let_go(trip.share, &trip.path, [arrived, now], asked, out));
         };

@@ -13,6 +13,7 @@ mod reading;
 mod share;
 pub mod snapshot;
 mod step;
+mod straight;
 mod walk;
 mod worker;
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::fetch::fetch;
 use super::walk::{Question, Trace};
@@ -12,7 +12,7 @@ use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
 use crate::exchange::Ask;
 use crate::query::{Failure, Now, Owns, Path, Response, Source, Verdict};
-use crate::route::{Caps, FallThrough, Target};
+use crate::route::{Caps, FallThrough, RouteTable, Target};
 use crate::wire::{Ede, Name, NameRef, RType, RecordRef, Records, rcode};
 use crate::zone::{Dnssec, ZoneHandle};
 
@@ -76,17 +76,38 @@ pub(super) struct InHand {
 pub(super) struct Found {
     table: u64,
     routes: SmallVec<[u32; 8]>,
+    extent: Extent,
+}
+
+/// How many of its routes were looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    First,
 }
 
 impl Found {
+    /// The first alone.
+    pub(super) fn first(table: &RouteTable, route: u32) -> Found {
+        Found { table: table.serial(), routes: smallvec![route], extent: Extent::First }
+    }
+
+    /// The first, if it alone was looked for, in this table.
+    pub(super) fn only_first(&self, table: &RouteTable) -> Option<u32> {
+        let is_first = self.extent == Extent::First && self.table == table.serial();
+        if is_first { self.routes.first().copied() } else { None }
+    }
+
     /// What was found for this name before, in the same table, or else what is there now. One query has one view.
     fn again(snapshot: &Snapshot, view: u32, name: &Name, in_hand: &[InHand]) -> Found {
         let table = snapshot.table.serial();
-        let before = |hand: &&InHand| hand.routes.table == table && hand.key.is_of(name.as_ref());
-        in_hand.iter().find(before).map_or_else(
-            || Found { table, routes: snapshot.table.candidates(view, name.as_ref()).collect() },
-            |hand| Found { table, routes: SmallVec::from_slice(&hand.routes.routes) },
-        )
+        let is_whole = |found: &Found| found.table == table && found.extent == Extent::All;
+        let before = |hand: &&InHand| is_whole(&hand.routes) && hand.key.is_of(name.as_ref());
+        let routes = match in_hand.iter().find(before) {
+            Some(hand) => SmallVec::from_slice(&hand.routes.routes),
+            None => snapshot.table.candidates(view, name.as_ref()).collect(),
+        };
+        Found { table, routes, extent: Extent::All }
     }
 }
 

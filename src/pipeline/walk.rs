@@ -8,7 +8,7 @@ use super::step::{Means, Said, Step, Wanted, step};
 use super::{Snapshot, Worker};
 use crate::cache::answer::Stamp;
 use crate::query::{Failure, Order, Response, Source, Verdict};
-use crate::wire::{Ede, Name, RType, Request, flag, rcode};
+use crate::wire::{Ede, Name, RType, Request, rcode};
 
 /// How many CNAMEs are followed, whatever mix of zones and upstreams the chain crosses.
 const MAX_CHAIN: usize = 11;
@@ -30,7 +30,7 @@ impl Question {
             qtype: request.qtype,
             recursion_desired: request.recursion_desired(),
             dnssec_ok: request.dnssec_ok(),
-            checking_disabled: request.flags & flag::CD != 0,
+            checking_disabled: request.checking_disabled(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::finish::{self, Asked, Keep};
 use super::lane::Pending;
 use super::reading::Reading;
 use super::snapshot::{Prefetch, Shared, Snapshot};
+use super::straight;
 use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, End, Key};
@@ -206,6 +207,12 @@ impl Worker {
         in_hand: &[InHand],
         out: &mut Vec<u8>,
     ) -> Result<(), Box<Wanted>> {
+        if in_hand.is_empty()
+            && let Some(walked) = straight::begin(self, snapshot, view, asked.request, now.monotonic)?
+        {
+            finish::answer(self, asked, &walked, Keep::Yes, out);
+            return Ok(());
+        }
         let question = Question::of(asked.request);
         let means = Means::at_once(now, asked.path, in_hand);
         // With no patience the walk never waits, so one poll ends it.

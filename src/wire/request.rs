@@ -128,6 +128,11 @@ impl<'p> Request<'p> {
         self.edns.is_some_and(|edns| edns.dnssec_ok())
     }
 
+    /// Whether the client validates by itself.
+    pub fn checking_disabled(&self) -> bool {
+        self.flags & flag::CD != 0
+    }
+
     /// Whether the class is IN.
     pub fn is_internet(&self) -> bool {
         self.qclass == CLASS_IN
