@@ -24,6 +24,8 @@ mod reload;
 mod stale;
 #[path = "pipeline/stand_in.rs"]
 mod stand_in;
+#[path = "pipeline/straight.rs"]
+mod straight;
 #[path = "pipeline/view.rs"]
 mod view;
 #[path = "pipeline/world.rs"]

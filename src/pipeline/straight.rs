@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::fetch::{ask_for, as_of, bits};
+use super::fetch::{as_of, ask_for, bits};
 use super::step::{Found, InHand, Wanted};
 use super::walk::{Trace, Walked};
 use super::{Snapshot, Worker};
@@ -70,7 +70,8 @@ pub(super) fn end(
 
 fn walked(snapshot: &Snapshot, route: u32, now: Duration, cached: Cached, source: Source) -> Option<Walked> {
     let mut trace = Trace { route: Some(route), all_zones: false, ..Trace::default() };
-    let response = as_of(now, snapshot, snapshot.table.route(route).target, cached, source, &mut trace).ok()?;
+    let response =
+        as_of(now, snapshot, snapshot.table.route(route).target, cached, source, &mut trace).ok()?;
     Some(Walked { response, trace })
 }
 

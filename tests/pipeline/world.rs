@@ -48,7 +48,7 @@ pub struct World {
 }
 
 /// A query.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Query<'q> {
     pub client: &'q str,
     pub name: &'q str,
