@@ -112,8 +112,9 @@ impl Lead<'_> {
     fn leave(&mut self) -> Waiting {
         let Some(key) = self.key.take() else { return Vec::new() };
         let mut shard = self.flights.shard(&key);
-        // Before the lock is left: who leads the next flight has seen it.
-        self.flights.ended[nth_shard(&key)].fetch_add(1, Ordering::Release);
+        // Before the lock is left: who leads the next flight has seen it. Only who has the lock writes.
+        let ended = &self.flights.ended[nth_shard(&key)];
+        ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Release);
         let found = shard.find_entry(key.hash_of(), |(other, _)| *other == key);
         found.map(|entry| entry.remove().0.1).unwrap_or_default()
     }

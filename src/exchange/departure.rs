@@ -20,7 +20,7 @@ pub struct Gathering(Option<Arc<Desk>>);
 impl Exchange {
     /// Has the queries of a batch leave together.
     pub fn gather(&self) -> Gathering {
-        let desk = self.open_desk();
+        let desk = self.with_open_desk(Arc::clone);
         if let Some(desk) = &desk {
             desk.lock().gathering = true;
         }
@@ -158,12 +158,13 @@ fn network(error: io::Error) -> ExchangeError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::VecDeque;
     use std::net::UdpSocket;
     use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use super::*;
-    use crate::exchange::{Ask, Dialect, Landing, Query};
+    use crate::exchange::{Ask, Dialect, Landed, Landing, Query};
     use crate::wire::RType;
 
     /// Sends queries of the lane to a server.
@@ -184,6 +185,12 @@ mod tests {
         server.set_nonblocking(true).unwrap();
         let address = server.local_addr().unwrap();
         (server, address)
+    }
+
+    fn taken(exchange: &Exchange) -> Vec<Landed> {
+        let mut landed = VecDeque::new();
+        exchange.take_landed(&mut landed);
+        landed.into()
     }
 
     fn arrived(server: &UdpSocket) -> usize {
@@ -215,10 +222,10 @@ mod tests {
         drop(gathering);
         assert_eq!(arrived(&server), 2);
         exchange.landed().await;
-        let landed = exchange.take_landed().unwrap();
+        let landed = taken(&exchange).remove(0);
         assert_eq!(landed.token, 1);
         assert!(matches!(landed.landing, Landing::Ended(Err(ExchangeError::Unreachable(_)), 0)));
-        assert!(exchange.take_landed().is_none());
+        assert!(taken(&exchange).is_empty());
     }
 
     #[tokio::test]
@@ -227,15 +234,15 @@ mod tests {
         let gathering = exchange.gather();
         drop(gathering);
         launch(&exchange, address, &[0, 1]);
-        let desk = exchange.open_desk().unwrap();
+        let desk = exchange.with_open_desk(Arc::clone).unwrap();
         for _ in 0..2 {
             let error = ExchangeError::Unreachable(io::ErrorKind::HostUnreachable);
             desk.lock().settle(0, Err(error), Instant::now());
         }
         // It has left its port, so that it cannot leave again.
         assert_eq!(desk.lock().depart(0), Ok(()));
-        assert_eq!(exchange.take_landed().unwrap().token, 0);
-        assert!(exchange.take_landed().is_none());
+        assert_eq!(taken(&exchange).iter().map(|landed| landed.token).collect::<Vec<_>>(), [0]);
+        assert!(taken(&exchange).is_empty());
         assert!(desk.lock().waits[1].is_some());
     }
 }

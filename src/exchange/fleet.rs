@@ -1,7 +1,7 @@
 //! The queries of all workers that are on their way: whether one that comes to us is one of them.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::Exchange;
 use super::udp::{Desk, Wait};
@@ -43,7 +43,8 @@ impl Exchange {
     pub fn of(fleet: &Fleet) -> Exchange {
         Exchange {
             entropy: Mutex::default(),
-            line: Mutex::default(),
+            line: OnceLock::new(),
+            later: Mutex::default(),
             landed: Arc::default(),
             fleet: fleet.clone(),
             ear: Arc::default(),

@@ -1,13 +1,17 @@
 //! Queries that no task waits for. A question that one response answers, as nearly all do, then costs neither a task nor
 //! a timer: what became of it is taken from here, a batch at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use super::udp::{Desk, Party, Waiting};
+use super::udp::{Desk, Party, State, Waiting};
 use super::{Exchange, ExchangeError, Reply, Try};
+
+/// How many are taken by one lock.
+const AT_A_TIME: usize = 32;
 
 /// A query of the lane of which there is news.
 pub struct Landed {
@@ -50,7 +54,7 @@ impl Exchange {
         due: Instant,
         token: u64,
     ) -> Result<(), ExchangeError> {
-        self.desk()?.send(attempt, sent, Party::Lane { token, due }).map(drop)
+        self.with_desk(|desk| desk.send(attempt, sent, Party::Lane { token, due }).map(drop))?
     }
 
     /// Waits until there is something to take.
@@ -58,28 +62,34 @@ impl Exchange {
         self.landed.notified().await;
     }
 
-    /// The next query of which there is news.
-    pub fn take_landed(&self) -> Option<Landed> {
-        let desk = self.open_desk()?;
-        let mut state = desk.lock();
-        let (slot, token) = state.landed.pop_front()?;
-        // Always there: it waits until it has been told of.
-        let wait = state.waits[slot as usize].as_mut()?;
-        let (sent, ignored) = (wait.sent, wait.ignored);
-        let Some((outcome, at)) = wait.outcome.take() else {
-            drop(state);
-            return Some(Landed { token, at: Instant::now(), landing: silent(desk, slot) });
-        };
-        // Its port was left when it ended.
-        state.waits[slot as usize] = None;
-        state.free.push(slot);
-        let reply = outcome.map(|message| Reply { message, rtt: at - sent });
-        Some(Landed { token, at, landing: Landing::Ended(reply, ignored) })
+    /// The next queries of which there is news: some at a time, by one lock. (Of the forty-five locked instructions that a
+    /// miss took fifteen were for such as this, and none lets the processor look beyond it.)
+    pub fn take_landed(&self, into: &mut VecDeque<Landed>) {
+        self.with_open_desk(|desk| {
+            let mut state = desk.lock();
+            for _ in 0..AT_A_TIME {
+                let Some((slot, token)) = state.landed.pop_front() else { break };
+                into.extend(state.take(desk, slot, token));
+            }
+        });
     }
 }
 
-fn silent(desk: Arc<Desk>, slot: u32) -> Landing {
-    Landing::Silent(Listening(Waiting { desk, slot, ignored: None }))
+impl State {
+    fn take(&mut self, desk: &Arc<Desk>, slot: u32, token: u64) -> Option<Landed> {
+        // Always there: it waits until it has been told of.
+        let wait = self.waits[slot as usize].as_mut()?;
+        let (sent, ignored) = (wait.sent, wait.ignored);
+        let Some((outcome, at)) = wait.outcome.take() else {
+            let listening = Listening(Waiting { desk: Arc::clone(desk), slot, ignored: None });
+            return Some(Landed { token, at: Instant::now(), landing: Landing::Silent(listening) });
+        };
+        // Its port was left when it ended.
+        self.waits[slot as usize] = None;
+        self.free.push(slot);
+        let reply = outcome.map(|message| Reply { message, rtt: at - sent });
+        Some(Landed { token, at, landing: Landing::Ended(reply, ignored) })
+    }
 }
 
 /// Adds what came in vain to its server's count.

@@ -30,7 +30,7 @@ pub use query::{Case, Demand, Dialect, Query};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -46,7 +46,9 @@ use udp::{Desk, Line};
 pub struct Exchange {
     // One thread uses them, so the locks are never waited for; they are there so that a future which asks may move.
     entropy: Mutex<Entropy>,
-    line: Mutex<Option<Line>>,
+    /// The first line, which is the only one unless its runtime ends: found without a lock, as each query looks for it twice.
+    line: OnceLock<Line>,
+    later: Mutex<Option<Line>>,
     /// There is something to take from the lane.
     landed: Arc<Notify>,
     fleet: Fleet,
@@ -127,7 +129,7 @@ impl Exchange {
 
     /// Asks over UDP. Waits until the matching response is there, whatever else arrives; dropping it ends the wait.
     pub async fn udp(&self, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
-        udp::exchange(self.desk()?, attempt).await
+        udp::exchange(self.with_desk(Arc::clone)?, attempt).await
     }
 
     /// Asks over TCP, on a connection for this query alone (RFC 7766).
@@ -136,22 +138,36 @@ impl Exchange {
     }
 
     /// Where UDP queries are sent from; begun with the first of them, and again on another runtime.
-    fn desk(&self) -> Result<Arc<Desk>, ExchangeError> {
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*line {
-            Some(line) if line.is_open() => Ok(line.desk()),
-            _ => {
-                let begun = Line::open(Arc::clone(&self.landed), Arc::clone(&self.ear))
-                    .map_err(|error| ExchangeError::Local(error.kind()))?;
-                let desk = line.insert(begun).desk();
-                self.fleet.join(&desk);
-                Ok(desk)
-            }
+    fn with_desk<T>(&self, act: impl FnOnce(&Arc<Desk>) -> T) -> Result<T, ExchangeError> {
+        if let Some(line) = self.line.get().filter(|line| line.is_open()) {
+            return Ok(act(line.desk()));
         }
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = match (later.take().filter(Line::is_open), self.line.get()) {
+            (Some(line), _) => later.insert(line),
+            (None, Some(_)) => later.insert(self.begin()?),
+            (None, None) => {
+                let begun = self.begin()?;
+                self.line.get_or_init(|| begun)
+            }
+        };
+        Ok(act(line.desk()))
     }
 
-    fn open_desk(&self) -> Option<Arc<Desk>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Line::desk)
+    fn begin(&self) -> Result<Line, ExchangeError> {
+        let line = Line::open(Arc::clone(&self.landed), Arc::clone(&self.ear))
+            .map_err(|error| ExchangeError::Local(error.kind()))?;
+        self.fleet.join(line.desk());
+        Ok(line)
+    }
+
+    fn with_open_desk<T>(&self, act: impl FnOnce(&Arc<Desk>) -> T) -> Option<T> {
+        let first = self.line.get()?;
+        if first.is_open() {
+            return Some(act(first.desk()));
+        }
+        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(act(later.as_ref().unwrap_or(first).desk()))
     }
 
     fn draw_id(&self) -> Result<u16, ExchangeError> {

@@ -129,8 +129,8 @@ impl Line {
         !self.reader.is_finished()
     }
 
-    pub(super) fn desk(&self) -> Arc<Desk> {
-        Arc::clone(&self.desk)
+    pub(super) fn desk(&self) -> &Arc<Desk> {
+        &self.desk
     }
 }
 

@@ -44,8 +44,9 @@ pub(super) struct Worker<S: Service> {
     in_flight: Cell<usize>,
     /// What runs now has its panics counted, whatever else they end.
     is_watched: Cell<bool>,
-    /// Something ended: a resolution or a connection.
+    /// Something ended: a resolution or a connection. Told only while the stop waits for it.
     settled: Notify,
+    is_settling: Cell<bool>,
 }
 
 /// What becomes of a query.
@@ -104,6 +105,7 @@ impl<S: Service> Sockets<S> {
             in_flight: Cell::new(0),
             is_watched: Cell::new(false),
             settled: Notify::new(),
+            is_settling: Cell::new(false),
         });
         let waiting = worker.clone();
         worker.keep_running(move || lane::run(waiting.clone()));
@@ -206,11 +208,18 @@ impl<S: Service> Worker<S> {
     /// A connection has ended.
     pub fn one_less(&self) {
         self.stats.tcp_open.set(self.connections.len() as u64);
-        self.settled.notify_one();
+        self.tell_settled();
+    }
+
+    fn tell_settled(&self) {
+        if self.is_settling.get() {
+            self.settled.notify_one();
+        }
     }
 
     /// Waits until nothing is in flight and no connection is open.
     async fn settle(&self) {
+        self.is_settling.set(true);
         while self.in_flight.get() > 0 || self.connections.len() > 0 {
             self.settled.notified().await;
         }
@@ -250,6 +259,6 @@ impl<S: Service> Drop for Flight<S> {
             self.0.stats.panics.add(1);
         }
         self.0.set_in_flight(self.0.in_flight.get() - 1);
-        self.0.settled.notify_one();
+        self.0.tell_settled();
     }
 }

@@ -19,7 +19,7 @@ use super::finish::{self, Asked, Keep};
 use super::step::{InHand, Wanted};
 use super::straight;
 use crate::cache::{Flight, Held, Lead};
-use crate::exchange::Gathering;
+use crate::exchange::{Gathering, Landed};
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
 use crate::route::{Caps, Target};
@@ -143,7 +143,7 @@ impl Worker {
         }
         self.refresh();
         loop {
-            let landed = self.exchange.take_landed()?;
+            let landed = self.next_landed()?;
             let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
             let Pending { mut trip, leg, held, first } = pending;
             // Set free, for others to ask, if this ends in a panic.
@@ -184,6 +184,14 @@ impl Worker {
                 return Some((ticket, landing));
             }
         }
+    }
+
+    fn next_landed(&self) -> Option<Landed> {
+        let mut landed = self.landed.borrow_mut();
+        if landed.is_empty() {
+            self.exchange.take_landed(&mut landed);
+        }
+        landed.pop_front()
     }
 
     /// Fetches something that nobody waits for.
@@ -281,17 +289,20 @@ impl Worker {
     /// Walks again with what is in hand now. `None`: it waits for the next.
     fn arrive(self: &Rc<Self>, mut trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
-        let snapshot = Arc::clone(&*self.snapshot());
+        let snapshot = self.snapshot();
         let asked = Asked::new(&request, &trip.path, trip.now, &snapshot);
         let Some(known) = asked.client else {
             // A reload took its network away since it was admitted.
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
-        let outcome = match straight::end(&snapshot, &request, now.monotonic, &mut trip.in_hand) {
-            Some(walked) => Ok(finish::answer(self, &asked, &walked, Keep::Yes, out)),
-            None => self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out),
-        };
+        let outcome =
+            if let Some(walked) = straight::end(&snapshot, &request, now.monotonic, &mut trip.in_hand) {
+                finish::answer(self, &asked, &walked, Keep::Yes, out);
+                Ok(())
+            } else {
+                self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out)
+            };
         let Err(wanted) = outcome else {
             let (arrived, asked) = (trip.now, trip.packet.len());
             return Some(self.let_go(trip.share, &trip.path, [arrived, now], asked, out));

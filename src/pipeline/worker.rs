@@ -1,6 +1,7 @@
 //! One worker's share of the street: its answers, its sockets towards upstreams, its place in the log.
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
@@ -21,7 +22,7 @@ use super::straight;
 use super::walk::{Question, walk};
 use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Landed};
 use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
 use crate::query::{Event, Failure, Now, Path, Transport};
@@ -58,6 +59,8 @@ pub struct Worker {
     pub(super) stood_in_for: RefCell<Option<Box<Wanted>>>,
     /// Queries that wait for a response of the lane.
     pub(super) pending: RefCell<Slab<Pending>>,
+    /// What was taken from the exchange and not looked at yet.
+    pub(super) landed: RefCell<VecDeque<Landed>>,
     /// Tickets of the lane whose query a panic has ended, until they are told of.
     pub(super) lost: RefCell<Vec<usize>>,
     /// What is in flight, by client prefix.
@@ -112,6 +115,7 @@ impl Worker {
             wanted: RefCell::default(),
             stood_in_for: RefCell::default(),
             pending: RefCell::default(),
+            landed: RefCell::default(),
             lost: RefCell::default(),
             shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
