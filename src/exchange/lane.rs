@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use super::udp::{Desk, Party, State, Waiting};
+use super::udp::{Desk, News, Party, State, Waiting};
 use super::{Exchange, ExchangeError, Reply, Try};
+use crate::wire::message::Message;
 
 /// How many are taken by one lock.
 const AT_A_TIME: usize = 32;
@@ -68,28 +69,43 @@ impl Exchange {
         self.with_open_desk(|desk| {
             let mut state = desk.lock();
             for _ in 0..AT_A_TIME {
-                let Some((slot, token)) = state.landed.pop_front() else { break };
-                into.extend(state.take(desk, slot, token));
+                let Some(news) = state.landed.pop_front() else { break };
+                into.extend(state.tell(desk, news));
             }
         });
     }
 }
 
 impl State {
-    fn take(&mut self, desk: &Arc<Desk>, slot: u32, token: u64) -> Option<Landed> {
+    fn tell(&mut self, desk: &Arc<Desk>, news: News) -> Option<Landed> {
+        let (token, slot) = match news {
+            News::Ended { token, sent, at, ignored, outcome } => {
+                return Some(ended(token, (sent, at), ignored, outcome));
+            }
+            News::Silent { token, slot } => (token, slot),
+        };
         // Always there: it waits until it has been told of.
         let wait = self.waits[slot as usize].as_mut()?;
-        let (sent, ignored) = (wait.sent, wait.ignored);
-        let Some((outcome, at)) = wait.outcome.take() else {
+        let Some(outcome) = wait.outcome.take() else {
             let listening = Listening(Waiting { desk: Arc::clone(desk), slot, ignored: None });
             return Some(Landed { token, at: Instant::now(), landing: Landing::Silent(listening) });
         };
-        // Its port was left when it ended.
+        // It came after all. Its port was left when it did.
+        let (sent, ignored) = (wait.sent, wait.ignored);
         self.waits[slot as usize] = None;
         self.free.push(slot);
-        let reply = outcome.map(|message| Reply { message, rtt: at - sent });
-        Some(Landed { token, at, landing: Landing::Ended(reply, ignored) })
+        Some(ended(token, (sent, outcome.1), ignored, outcome.0))
     }
+}
+
+fn ended(
+    token: u64,
+    (sent, at): (Instant, Instant),
+    ignored: u32,
+    outcome: Result<Message, ExchangeError>,
+) -> Landed {
+    let reply = outcome.map(|message| Reply { message, rtt: at - sent });
+    Landed { token, at, landing: Landing::Ended(reply, ignored) }
 }
 
 /// Adds what came in vain to its server's count.

@@ -68,8 +68,17 @@ pub(super) struct State {
     pub(super) gathering: bool,
     pub(super) leaving: Vec<u32>,
     pub(super) ear: Arc<Ear>,
-    /// Queries of the lane that have ended, or whose first wait has.
-    pub(super) landed: VecDeque<(u32, u64)>,
+    /// Of queries of the lane.
+    pub(super) landed: VecDeque<News>,
+}
+
+/// What there is to be told of a query of the lane.
+#[allow(clippy::large_enum_variant)] // nearly all are the large one; a box would cost each of them an allocation
+pub(super) enum News {
+    /// It has ended, and waits no longer.
+    Ended { token: u64, sent: Instant, at: Instant, ignored: u32, outcome: Result<Message, ExchangeError> },
+    /// Its first wait has, in vain.
+    Silent { token: u64, slot: u32 },
 }
 
 /// A query that was sent.
@@ -83,7 +92,8 @@ pub(super) struct Wait {
     pub(super) deadline: Instant,
     pub(super) ignored: u32,
     pub(super) party: Party,
-    pub(super) outcome: Option<(Result<Message, ExchangeError>, Instant)>,
+    /// How it ended, where a task is to hear of it.
+    pub(super) outcome: Option<Box<(Result<Message, ExchangeError>, Instant)>>,
 }
 
 /// Who is to be told.
@@ -159,7 +169,7 @@ impl Future for Waiting<'_> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.desk.lock();
         let Some(wait) = &mut state.waits[self.slot as usize] else { return Poll::Pending };
-        if let Some((message, arrived)) = wait.outcome.take() {
+        if let Some((message, arrived)) = wait.outcome.take().map(|outcome| *outcome) {
             return Poll::Ready(message.map(|message| Reply { message, rtt: arrived - wait.sent }));
         }
         match &mut wait.party {
@@ -229,7 +239,7 @@ impl Desk {
                 // First of all that nothing came: whoever is to be asked now may still answer in time.
                 Party::Lane { token, due } if due <= now => {
                     wait.party = Party::Task(None);
-                    state.landed.push_back((slot as u32, token));
+                    state.landed.push_back(News::Silent { token, slot: slot as u32 });
                 }
                 _ if wait.deadline <= now => state.settle(slot as u32, Err(ExchangeError::Timeout), now),
                 _ => {}
@@ -258,11 +268,18 @@ impl State {
         let Some(wait) = self.waits[slot as usize].as_mut().filter(|wait| !wait.is_settled()) else { return };
         let is_silence = matches!(outcome, Err(ExchangeError::Timeout));
         let how = if is_silence { Leave::Unheard } else { Leave::Heard };
-        wait.outcome = Some((outcome, now));
         let key = std::mem::replace(&mut wait.port, port::NONE);
         match &mut wait.party {
-            Party::Task(waker) => waker.take().into_iter().for_each(Waker::wake),
-            Party::Lane { token, .. } => self.landed.push_back((slot, *token)),
+            Party::Task(waker) => {
+                wait.outcome = Some(Box::new((outcome, now)));
+                waker.take().into_iter().for_each(Waker::wake);
+            }
+            Party::Lane { token, .. } => {
+                let (token, sent, ignored) = (*token, wait.sent, wait.ignored);
+                self.landed.push_back(News::Ended { token, sent, at: now, ignored, outcome });
+                self.waits[slot as usize] = None;
+                self.free.push(slot);
+            }
         }
         self.ports.leave(key, slot, how);
     }

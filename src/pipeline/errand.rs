@@ -1,8 +1,8 @@
 //! What an operator wants of every worker: it does it on its own thread, and says what came of it.
 
 use std::cell::Cell;
-use std::net::IpAddr;
-use std::rc::Weak;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::{Rc, Weak};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,9 +11,12 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
+use super::{Admit, Worker};
 use crate::cache::Forget;
-use crate::query::{Directory, Event};
+use crate::query::{Directory, Event, Path, Transport};
 
+/// The port of ours that a traced question comes to: none that a packet can come to.
+pub(super) const TRACED: u16 = 0;
 /// Errands that may wait for a worker; more come only when one does not turn any more.
 const WAITING: usize = 16;
 
@@ -173,5 +176,24 @@ impl Receipt {
             }
         }
         (entries, 0)
+    }
+}
+
+impl Worker {
+    /// Asks a question as its client would, and tells what became of it. It is in no log and counted nowhere.
+    pub(super) async fn trace(self: Rc<Self>, trace: Trace) {
+        let Trace { packet, client, done } = trace;
+        let path = Path {
+            client: (client, 1).into(),
+            local: (Ipv4Addr::UNSPECIFIED, TRACED).into(),
+            transport: Transport::Tcp,
+        };
+        let (now, mut out) = (self.now(), Vec::with_capacity(512));
+        let reply = match self.admit(&packet, &path, now, &mut out) {
+            Admit::Reply => Some(out),
+            Admit::Drop => None,
+            Admit::Resolve => Rc::clone(&self).resolve(packet, path, now).await,
+        };
+        let _ = done.send(Traced { reply, event: self.traced.take() });
     }
 }

@@ -304,7 +304,7 @@ fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Durati
 }
 
 /// What is cached, its TTLs as they stand now.
-pub(super) fn as_of(
+fn as_of(
     now: Duration,
     snapshot: &Snapshot,
     target: Target,
@@ -312,23 +312,35 @@ pub(super) fn as_of(
     source: Source,
     trace: &mut Trace,
 ) -> Outcome {
-    trace.source = if is_stale(&cached.outcome) { Source::Stale } else { source };
-    trace.server = match (target, cached.server) {
-        (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
-        _ => None,
-    };
-    let age = cached.age(now);
-    let tick = now.saturating_sub(cached.stored).subsec_nanos();
-    trace.tick = trace.tick.max(Duration::from_nanos(u64::from(tick)));
+    let age = note(now, snapshot, target, &cached, source, trace);
     let mut outcome = cached.outcome;
     match &mut outcome {
-        Ok(response) => response.map_ttl(|ttl| ttl.saturating_sub(age)),
+        Ok(response) => response.grow_old(age),
         Err((_, ede)) if source == Source::ResponseCache => {
             ede.push(Ede::new(Ede::CACHED_ERROR, "the failure is remembered"));
         }
         Err(_) => {}
     }
     outcome
+}
+
+/// Notes in the trace whence what is cached comes; gives its age in seconds.
+pub(super) fn note(
+    now: Duration,
+    snapshot: &Snapshot,
+    target: Target,
+    cached: &Cached,
+    source: Source,
+    trace: &mut Trace,
+) -> u32 {
+    trace.source = if is_stale(&cached.outcome) { Source::Stale } else { source };
+    trace.server = match (target, cached.server) {
+        (Target::Forward(group), Some(address)) => server_number(snapshot, group, address),
+        _ => None,
+    };
+    let tick = now.saturating_sub(cached.stored).subsec_nanos();
+    trace.tick = trace.tick.max(Duration::from_nanos(u64::from(tick)));
+    cached.age(now)
 }
 
 fn is_stale(outcome: &Outcome) -> bool {

@@ -18,7 +18,7 @@ use super::fetch::{Outcome, conclude, landed_or_stale, said};
 use super::finish::{self, Asked, Keep};
 use super::step::{InHand, Wanted};
 use super::straight;
-use crate::cache::{Flight, Held, Lead};
+use crate::cache::{Cached, Flight, Held, Lead};
 use crate::exchange::{Gathering, Landed};
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
@@ -58,7 +58,7 @@ pub(super) struct Pending {
 }
 
 /// A query, and what was fetched for it so far.
-struct Trip {
+pub(super) struct Trip {
     /// What its sender is known by; nobody waits for what is fetched anew.
     ticket: Option<usize>,
     packet: SmallVec<[u8; 128]>,
@@ -106,7 +106,7 @@ impl Worker {
     /// Sends what the query that was admitted last has to wait for, and keeps the query under `ticket`.
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
-        let trip = Box::new(Trip {
+        let trip = self.spare_trips.fill(Trip {
             ticket: Some(ticket),
             packet: SmallVec::from_slice(packet),
             path: *path,
@@ -145,45 +145,59 @@ impl Worker {
         loop {
             let landed = self.next_landed()?;
             let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
-            let Pending { mut trip, leg, held, first } = pending;
+            let Pending { trip, leg, held, first } = pending;
             // Set free, for others to ask, if this ends in a panic.
             let lead = self.shared.flights.take_up(held);
             let ticket = trip.ticket;
             let _in_hand = InHandOf { worker: self, ticket };
             let now = self.now();
-            match first.land(&leg.wanted.ask, landed) {
+            let landing = match first.land(&leg.wanted.ask, landed) {
                 Ok((answered, server)) => {
-                    trip.in_hand.push(self.keep(lead, leg, (Ok(answered.response), Some(server)), now));
+                    let cached = self.keep(lead, &leg, (Ok(answered.response), Some(server)), now);
+                    if ticket.is_some() {
+                        self.arrive(trip, Some((leg.wanted, cached)), now, out)
+                    } else {
+                        None
+                    }
                 }
-                Err(unsettled) => match (self.stand_in(&trip, &leg, now), ticket) {
-                    (Some(stale), _) => {
-                        trip.in_hand.push(stale);
-                        // Who waited has waited long enough; the source is still listened to, for the next.
-                        let nobodys = Trip::of_nobody(trip.path, trip.now);
-                        spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
-                    }
-                    (None, Some(ticket)) if self.may_be_stale(&leg, now) => {
-                        // It may have to be stood in for before it comes. It is listened to for all who wait then.
-                        let nobodys = Trip::of_nobody(trip.path, trip.now);
-                        let later = Rc::clone(self).stand_by(trip, &leg);
-                        spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
-                        return Some((ticket, Landing::Later(Box::pin(later))));
-                    }
-                    (None, Some(ticket)) => {
-                        let later = Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled);
-                        return Some((ticket, Landing::Later(Box::pin(later))));
-                    }
-                    (None, None) => {
-                        spawn_local(Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled));
-                        continue;
-                    }
-                },
-            }
-            let Some(ticket) = ticket else { continue };
-            if let Some(landing) = self.arrive(trip, now, out) {
+                Err(unsettled) => self.remain(trip, leg, lead, unsettled, now, out),
+            };
+            if let (Some(ticket), Some(landing)) = (ticket, landing) {
                 return Some((ticket, landing));
             }
         }
+    }
+
+    /// Goes on with what one response did not settle.
+    #[cold]
+    fn remain(
+        self: &Rc<Self>,
+        mut trip: Box<Trip>,
+        leg: Leg,
+        lead: Lead<'_>,
+        unsettled: Box<Unsettled>,
+        now: Now,
+        out: &mut Vec<u8>,
+    ) -> Option<Landing> {
+        let nobodys = |trip: &Trip| Trip::of_nobody(trip.path, trip.now);
+        if let Some(stale) = self.stand_in(&trip, &leg, now) {
+            // Who waited has waited long enough; the source is still listened to, for the next.
+            spawn_local(Rc::clone(self).go_on(nobodys(&trip), leg, lead.hold(), unsettled));
+            trip.in_hand.push(stale);
+            return self.arrive(trip, None, now, out);
+        }
+        if trip.ticket.is_none() {
+            spawn_local(Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled));
+            return None;
+        }
+        if self.may_be_stale(&leg, now) {
+            // It may have to be stood in for before it comes. It is listened to for all who wait then.
+            let nobodys = nobodys(&trip);
+            let later = Rc::clone(self).stand_by(trip, &leg);
+            spawn_local(Rc::clone(self).go_on(nobodys, leg, lead.hold(), unsettled));
+            return Some(Landing::Later(Box::pin(later)));
+        }
+        Some(Landing::Later(Box::pin(Rc::clone(self).go_on(trip, leg, lead.hold(), unsettled))))
     }
 
     fn next_landed(&self) -> Option<Landed> {
@@ -275,19 +289,24 @@ impl Worker {
     fn keep(
         &self,
         lead: Lead<'_>,
-        leg: Leg,
+        leg: &Leg,
         (outcome, server): (Outcome, Option<SocketAddr>),
         now: Now,
-    ) -> InHand {
+    ) -> Cached {
         let (key, snapshot) = (&leg.wanted.key, self.snapshot());
         let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
         lead.land(&cached);
-        let Wanted { key, routes, .. } = *leg.wanted;
-        InHand { key, cached, routes }
+        cached
     }
 
-    /// Walks again with what is in hand now. `None`: it waits for the next.
-    fn arrive(self: &Rc<Self>, mut trip: Box<Trip>, now: Now, out: &mut Vec<u8>) -> Option<Landing> {
+    /// Walks again with what has come and what was in hand. `None`: it waits for the next.
+    fn arrive(
+        self: &Rc<Self>,
+        mut trip: Box<Trip>,
+        news: Option<(Box<Wanted>, Cached)>,
+        now: Now,
+        out: &mut Vec<u8>,
+    ) -> Option<Landing> {
         let Parsed::Query(request) = Request::parse(&trip.packet) else { return Some(Landing::Silence) };
         let snapshot = self.snapshot();
         let asked = Asked::new(&request, &trip.path, trip.now, &snapshot);
@@ -296,16 +315,31 @@ impl Worker {
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
-        let outcome =
-            if let Some(walked) = straight::end(&snapshot, &request, now.monotonic, &mut trip.in_hand) {
-                finish::answer(self, &asked, &walked, Keep::Yes, out);
-                Ok(())
-            } else {
-                self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out)
-            };
+        let plain = news.and_then(|(wanted, cached)| {
+            match straight::end(&snapshot, &request, now.monotonic, &wanted.routes, cached) {
+                Ok(walked) => {
+                    self.spare_wanted.give(wanted);
+                    Some(walked)
+                }
+                Err(cached) => {
+                    let Wanted { key, routes, .. } = *wanted;
+                    trip.in_hand.push(InHand { key, cached, routes });
+                    None
+                }
+            }
+        });
+        let outcome = if let Some(walked) = plain {
+            finish::answer(self, &asked, &walked, Keep::Yes, out);
+            Ok(())
+        } else {
+            self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out)
+        };
         let Err(wanted) = outcome else {
-            let (arrived, asked) = (trip.now, trip.packet.len());
-            return Some(self.let_go(trip.share, &trip.path, [arrived, now], asked, out));
+            let (arrived, asked, share) = (trip.now, trip.packet.len(), trip.share.take());
+            let landing = self.let_go(share, &trip.path, [arrived, now], asked, out);
+            trip.in_hand.clear();
+            self.spare_trips.give(trip);
+            return Some(landing);
         };
         let trip = self.launch(trip, wanted, now).err()?;
         Some(Landing::Later(Box::pin(Rc::clone(self).resolve_trip(trip))))

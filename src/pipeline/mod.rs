@@ -12,6 +12,7 @@ pub mod lane;
 mod reading;
 mod share;
 pub mod snapshot;
+mod spare;
 mod step;
 mod straight;
 mod walk;

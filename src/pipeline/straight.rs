@@ -6,10 +6,8 @@
 
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
-use super::fetch::{as_of, ask_for, bits};
-use super::step::{Found, InHand, Wanted};
+use super::fetch::{ask_for, bits, note};
+use super::step::{Found, Wanted};
 use super::walk::{Trace, Walked};
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
@@ -26,10 +24,10 @@ pub(super) fn begin(
     now: Duration,
 ) -> Result<Option<Walked>, Box<Wanted>> {
     // Where something may stand in at once, more is to be asked than whether it is cached.
-    let is_plain = request.recursion_desired()
+    let may_be_plain = request.recursion_desired()
         && !matches!(request.qtype, RType::ANY | RType::CNAME)
         && (snapshot.keeping.serve_stale.is_zero() || !snapshot.keeping.stale_after.is_zero());
-    let first = if is_plain { snapshot.table.first(view, request.qname) } else { None };
+    let first = if may_be_plain { snapshot.table.first(view, request.qname) } else { None };
     let Some(route) = first else { return Ok(None) };
     let spec = snapshot.table.route(route);
     if !matches!(spec.target, Target::Forward(_)) {
@@ -40,48 +38,59 @@ pub(super) fn begin(
     let key = ResponseKey::new(spec.uid, bits(dnssec_ok, checking_disabled), request.qname, request.qtype);
     // Before the cache is looked at.
     let ended = shared.flights.ended(&key);
-    match shared.responses.get(&key, now) {
-        Some(cached) if is_what_was_asked(request, &cached) => {
-            shared.responses.count_hit();
-            Ok(walked(snapshot, route, now, cached, Source::ResponseCache))
-        }
-        Some(_) => Ok(None),
-        None => {
-            let ask = ask_for(&spec.domain, request.qname, request.qtype, (dnssec_ok, checking_disabled));
-            Err(Box::new(Wanted { route, key, routes: Found::first(&snapshot.table, route), ask, ended }))
-        }
+    let Some(cached) = shared.responses.get(&key, now) else {
+        let ask = ask_for(&spec.domain, request.qname, request.qtype, (dnssec_ok, checking_disabled));
+        let routes = Found::first(&snapshot.table, route);
+        return Err(worker.spare_wanted.fill(Wanted { route, key, routes, ask, ended }));
+    };
+    let plain = walked(snapshot, request, route, now, cached, Source::ResponseCache).ok();
+    if plain.is_some() {
+        shared.responses.count_hit();
     }
+    Ok(plain)
 }
 
-/// The answer that is in hand, if it was asked for by [`begin`] and is as plain as was hoped.
+/// The answer, if what came was asked for by [`begin`] and is as plain as was hoped. Otherwise gives it back.
+#[allow(clippy::result_large_err)] // it is moved back, seldom; boxing it would cost those that are not
 pub(super) fn end(
     snapshot: &Snapshot,
     request: &Request<'_>,
     now: Duration,
-    in_hand: &mut SmallVec<[InHand; 1]>,
-) -> Option<Walked> {
-    let [hand] = &in_hand[..] else { return None };
-    let route = hand.routes.only_first(&snapshot.table)?;
-    if !is_what_was_asked(request, &hand.cached) {
-        return None;
+    routes: &Found,
+    cached: Cached,
+) -> Result<Walked, Cached> {
+    match routes.only_first(&snapshot.table) {
+        Some(route) => walked(snapshot, request, route, now, cached, Source::Forward),
+        None => Err(cached),
     }
-    walked(snapshot, route, now, in_hand.pop()?.cached, Source::Forward)
 }
 
-fn walked(snapshot: &Snapshot, route: u32, now: Duration, cached: Cached, source: Source) -> Option<Walked> {
+#[allow(clippy::result_large_err)] // as above
+fn walked(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    route: u32,
+    now: Duration,
+    cached: Cached,
+    source: Source,
+) -> Result<Walked, Cached> {
     let mut trace = Trace { route: Some(route), all_zones: false, ..Trace::default() };
-    let response =
-        as_of(now, snapshot, snapshot.table.route(route).target, cached, source, &mut trace).ok()?;
-    Some(Walked { response, trace })
+    let age = note(now, snapshot, snapshot.table.route(route).target, &cached, source, &mut trace);
+    match cached {
+        Cached { outcome: Ok(mut response), .. } if is_what_was_asked(request, &response) => {
+            response.grow_old(age);
+            Ok(Walked { response, trace })
+        }
+        other => Err(other),
+    }
 }
 
 /// Whether it is the RRset asked for: no alias to be followed, nothing of which another layer or another view might know
 /// better.
-fn is_what_was_asked(request: &Request<'_>, cached: &Cached) -> bool {
-    let Ok(Response { rcode: rcode::NOERROR, answer, authority, additional, .. }) = &cached.outcome else {
-        return false;
-    };
-    authority.is_empty()
+fn is_what_was_asked(request: &Request<'_>, response: &Response) -> bool {
+    let Response { rcode, answer, authority, additional, .. } = response;
+    *rcode == rcode::NOERROR
+        && authority.is_empty()
         && additional.is_empty()
         && !answer.is_empty()
         && answer.iter().all(|record| record.rtype == request.qtype && record.owner == request.qname)

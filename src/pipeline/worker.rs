@@ -3,7 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 use tokio::task::spawn_local;
 
-use super::errand::{Errand, Mail, Trace, Traced, TracedEvent};
+use super::errand::{Errand, Mail, TRACED, TracedEvent};
 use super::finish::{self, Asked, Keep};
-use super::lane::Pending;
+use super::lane::{Pending, Trip};
 use super::reading::Reading;
 use super::snapshot::{Prefetch, Shared, Snapshot};
+use super::spare::Spare;
 use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::straight;
 use super::walk::{Question, walk};
@@ -25,12 +26,9 @@ use crate::cache::{AnswerCache, PublishedCounts};
 use crate::exchange::{Exchange, Landed};
 use crate::observe::Recorder;
 use crate::policy::{self, Decision, Pass, Shares};
-use crate::query::{Event, Failure, Now, Path, Transport};
+use crate::query::{Event, Failure, Now, Path};
 use crate::wire::Request;
 use crate::wire::request::Parsed;
-
-/// The port of ours that a traced question comes to: none that a packet can come to.
-const TRACED: u16 = 0;
 
 /// Where a worker reads the time: given by the edge that made it, so that tests can turn it.
 pub type Clock = Box<dyn Fn() -> Now>;
@@ -61,6 +59,8 @@ pub struct Worker {
     pub(super) pending: RefCell<Slab<Pending>>,
     /// What was taken from the exchange and not looked at yet.
     pub(super) landed: RefCell<VecDeque<Landed>>,
+    pub(super) spare_trips: Spare<Trip>,
+    pub(super) spare_wanted: Spare<Wanted>,
     /// Tickets of the lane whose query a panic has ended, until they are told of.
     pub(super) lost: RefCell<Vec<usize>>,
     /// What is in flight, by client prefix.
@@ -71,7 +71,7 @@ pub struct Worker {
     mail: Mail,
     own: Weak<Worker>,
     /// What became of a question that was traced.
-    traced: RefCell<Option<TracedEvent>>,
+    pub(super) traced: RefCell<Option<TracedEvent>>,
     recorder: RefCell<Recorder>,
     clock: Clock,
     pub(super) reading: Reading,
@@ -116,6 +116,8 @@ impl Worker {
             stood_in_for: RefCell::default(),
             pending: RefCell::default(),
             landed: RefCell::default(),
+            spare_trips: Spare::default(),
+            spare_wanted: Spare::default(),
             lost: RefCell::default(),
             shares: Shares::new(max_in_flight),
             snapshot: RefCell::new(snapshot),
@@ -352,23 +354,6 @@ impl Worker {
             return;
         }
         self.recorder.borrow_mut().record(event);
-    }
-
-    /// Asks a question as its client would, and tells what became of it. It is in no log and counted nowhere.
-    async fn trace(self: Rc<Self>, trace: Trace) {
-        let Trace { packet, client, done } = trace;
-        let path = Path {
-            client: (client, 1).into(),
-            local: (Ipv4Addr::UNSPECIFIED, TRACED).into(),
-            transport: Transport::Tcp,
-        };
-        let (now, mut out) = (self.now(), Vec::with_capacity(512));
-        let reply = match self.admit(&packet, &path, now, &mut out) {
-            Admit::Reply => Some(out),
-            Admit::Drop => None,
-            Admit::Resolve => Rc::clone(&self).resolve(packet, path, now).await,
-        };
-        let _ = done.send(Traced { reply, event: self.traced.take() });
     }
 
     /// Whose turn it is among equal records.

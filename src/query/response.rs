@@ -121,6 +121,13 @@ impl Response {
         self.additional.map_ttl(change);
     }
 
+    /// Takes so many seconds off every TTL.
+    pub fn grow_old(&mut self, seconds: u32) {
+        if seconds > 0 {
+            self.map_ttl(|ttl| ttl.saturating_sub(seconds));
+        }
+    }
+
     /// The least TTL of all its records.
     pub fn min_ttl(&self) -> Option<u32> {
         [&self.answer, &self.authority, &self.additional].into_iter().filter_map(Records::min_ttl).min()

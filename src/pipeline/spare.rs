@@ -1,0 +1,40 @@
+//! Boxes that are used again.
+//!
+//! What waits for a response is in flight with hundreds like it: more than the allocator has short lists for, and beyond
+//! those each box costs it some four hundred instructions.
+
+use std::cell::RefCell;
+
+/// Boxes that are kept at most.
+const MOST: usize = 128;
+
+/// Boxes of a worker that nobody uses now. What was in one stays there until it is used again.
+pub(super) struct Spare<T>(RefCell<Vec<Box<T>>>);
+
+impl<T> Spare<T> {
+    /// A box of this.
+    #[allow(clippy::unnecessary_box_returns)] // the box is what it is about
+    pub(super) fn fill(&self, value: T) -> Box<T> {
+        match self.0.borrow_mut().pop() {
+            Some(mut spare) => {
+                *spare = value;
+                spare
+            }
+            None => Box::new(value),
+        }
+    }
+
+    /// Takes one back.
+    pub(super) fn give(&self, used: Box<T>) {
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < MOST {
+            spare.push(used);
+        }
+    }
+}
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Spare(RefCell::default())
+    }
+}
