@@ -64,7 +64,7 @@ pub(super) struct Trip {
     packet: SmallVec<[u8; 128]>,
     path: Path,
     now: Now,
-    in_hand: SmallVec<[InHand; 1]>,
+    in_hand: Vec<InHand>,
     /// Its place among those of its client's prefix.
     share: Option<Ticket>,
 }
@@ -76,7 +76,7 @@ impl Trip {
             packet: SmallVec::new(),
             path,
             now,
-            in_hand: SmallVec::new(),
+            in_hand: Vec::new(),
             share: None,
         })
     }
@@ -111,7 +111,7 @@ impl Worker {
             packet: SmallVec::from_slice(packet),
             path: *path,
             now,
-            in_hand: SmallVec::new(),
+            in_hand: Vec::new(),
             share: Some(self.take_share(path)),
         });
         match self.launch(trip, wanted, now) {

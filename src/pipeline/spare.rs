@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 /// Boxes that are kept at most.
-const MOST: usize = 128;
+const MOST: usize = 256;
 
 /// Boxes of a worker that nobody uses now. What was in one stays there until it is used again.
 pub(super) struct Spare<T>(RefCell<Vec<Box<T>>>);

@@ -90,11 +90,15 @@ const EXPLORE: usize = 64;
 /// must not move the load, and down ones last of all, as a server that is believed dead may yet be all there is.
 pub fn order(balance: Balance, candidates: &[Candidate], turn: usize) -> Order {
     let mut order = Order::new();
+    if let [only] = candidates {
+        order.push(Place { server: 0, hope: hope(rank(only)) });
+        return order;
+    }
     let mut next = candidates.iter().map(rank).min();
     while let Some(rank_now) = next {
         let first = order.len();
         let of_rank = candidates.iter().enumerate().filter(|(_, candidate)| rank(candidate) == rank_now);
-        let hope = if rank_now < RANKS - 2 { Hope::Fair } else { Hope::Faint };
+        let hope = hope(rank_now);
         order.extend(of_rank.map(|(server, _)| Place { server, hope }));
         arrange(balance, candidates, &mut order[first..], turn);
         next = candidates.iter().map(rank).filter(|rank| *rank > rank_now).min();
@@ -103,6 +107,10 @@ pub fn order(balance: Balance, candidates: &[Candidate], turn: usize) -> Order {
 }
 
 const RANKS: usize = 7;
+
+fn hope(rank: usize) -> Hope {
+    if rank < RANKS - 2 { Hope::Fair } else { Hope::Faint }
+}
 
 fn rank(candidate: &Candidate) -> usize {
     match (candidate.state, candidate.role, candidate.start) {

@@ -63,7 +63,12 @@ impl Records {
         let (Ok(length), Some(count)) = (u16::try_from(record.rdata.len()), self.count.checked_add(1)) else {
             return;
         };
-        self.bytes.reserve(record.owner.wire().len() + 10 + record.rdata.len());
+        let size = record.owner.wire().len() + 10 + record.rdata.len();
+        if self.count == 0 {
+            // To grow what has nothing yet takes longer than to make it.
+            self.bytes = Vec::with_capacity(size);
+        }
+        self.bytes.reserve(size);
         let ([t0, t1], [c0, c1]) = (record.rtype.0.to_be_bytes(), record.class.to_be_bytes());
         let ([s0, s1, s2, s3], [l0, l1]) = (record.ttl.to_be_bytes(), length.to_be_bytes());
         self.bytes.extend_from_slice(record.owner.wire());
