@@ -71,14 +71,7 @@ pub(super) struct Trip {
 
 impl Trip {
     fn of_nobody(path: Path, now: Now) -> Box<Trip> {
-        Box::new(Trip {
-            ticket: None,
-            packet: SmallVec::new(),
-            path,
-            now,
-            in_hand: Vec::new(),
-            share: None,
-        })
+        Box::new(Trip { ticket: None, packet: SmallVec::new(), path, now, in_hand: Vec::new(), share: None })
     }
 }
 

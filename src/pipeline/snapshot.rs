@@ -72,6 +72,8 @@ pub struct Shared {
     /// Snapshots of before. Kept here so that no worker is the last to let go of one: freeing a large table takes it
     /// longer than a client should wait.
     retired: Mutex<Vec<Arc<Snapshot>>>,
+    /// And their names, which the log thread may hold longer.
+    retired_names: Mutex<Vec<Arc<Directory>>>,
     /// Counts what was put in force: a worker that sees the generation move clears its answers only if this did too.
     installed: AtomicU64,
     /// What every worker is to do on its own thread.
@@ -91,6 +93,7 @@ impl Shared {
             installed: AtomicU64::new(0),
             errands: Errands::default(),
             retired: Mutex::default(),
+            retired_names: Mutex::default(),
             responses: ResponseCache::new(response_cache),
             flights: Flights::new(),
         }
@@ -143,9 +146,17 @@ impl Shared {
     /// Frees the snapshots of before that nobody uses any more: now, on the caller's thread. How many are still in use.
     pub fn free_retired(&self) -> usize {
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.retired_names.lock().unwrap_or_else(PoisonError::into_inner);
         // A count of one cannot rise again: only what is in force is given out.
-        retired.retain_mut(|snapshot| Arc::get_mut(snapshot).is_none());
-        retired.len()
+        retired.retain_mut(|snapshot| match Arc::get_mut(snapshot) {
+            Some(unused) => {
+                names.push(Arc::clone(&unused.directory));
+                false
+            }
+            None => true,
+        });
+        names.retain(|names| Arc::strong_count(names) > 1);
+        retired.len() + names.len()
     }
 
     /// Which snapshot is in force. Read before the snapshot, so that a worker that reads in between looks again.

@@ -17,7 +17,7 @@ pub use outlet::Target;
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ pub struct Taps {
     shared: Arc<Shared>,
     outputs: Vec<Tap>,
     /// The directories that events come with.
-    names: Vec<Arc<Directory>>,
+    /// Whoever holds them last frees them, which for large ones takes its time: not we, on the log thread.
+    names: Vec<Weak<Directory>>,
     node: String,
     encoder: Encoder,
 }
@@ -136,7 +137,7 @@ impl Taps {
     }
 
     fn place(&self, names: &Directory) -> Option<usize> {
-        self.names.iter().position(|known| std::ptr::eq(Arc::as_ptr(known), names))
+        self.names.iter().position(|known| std::ptr::eq(known.as_ptr(), names))
     }
 }
 
@@ -164,14 +165,13 @@ impl Onlooker for Taps {
         if self.place(names).is_some() {
             return;
         }
-        // Those that only we still hold are gone.
         for at in (0..self.names.len()).rev() {
-            if Arc::strong_count(&self.names[at]) == 1 {
+            if self.names[at].strong_count() == 0 {
                 self.names.remove(at);
                 self.outputs.iter_mut().for_each(|tap| drop(tap.sieves.remove(at)));
             }
         }
-        self.names.push(Arc::clone(names));
+        self.names.push(Arc::downgrade(names));
         self.outputs.iter_mut().for_each(|tap| tap.sieves.push(Sieve::of(&tap.spec.selection, names)));
     }
 
@@ -216,7 +216,7 @@ impl Onlooker for Taps {
 }
 
 impl Tap {
-    fn start(spec: Spec, names: &[Arc<Directory>]) -> std::io::Result<(Tap, Output)> {
+    fn start(spec: Spec, names: &[Weak<Directory>]) -> std::io::Result<(Tap, Output)> {
         let (queue, read) = RingBuffer::new(spec.queue);
         let common = Arc::<Common>::default();
         let sender = Sender::new(spec.target.clone(), read, Arc::clone(&common));
@@ -225,7 +225,12 @@ impl Tap {
         let thread = thread.thread().clone();
         let output =
             Output { to: spec.target.text(), common: Arc::clone(&common), thread: thread.clone(), ended };
-        let sieves = names.iter().map(|names| Sieve::of(&spec.selection, names)).collect();
+        let sieves = names
+            .iter()
+            .map(|names| {
+                names.upgrade().map_or_else(Sieve::default, |names| Sieve::of(&spec.selection, &names))
+            })
+            .collect();
         let sampler = Sampler::of(&spec.selection);
         Ok((Tap { spec, queue, common, thread, sieves, sampler, has_news: false, overflow: None }, output))
     }

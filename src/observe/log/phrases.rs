@@ -1,4 +1,9 @@
 //! What a snapshot's numbers are called, as JSON ready to be copied into a line.
+//!
+//! Each is made when a line first wants it. All at once, those of 100,000 routes kept the workers' processor from them for
+//! ten milliseconds after a reload.
+
+use std::sync::{Arc, OnceLock};
 
 use crate::query::Directory;
 use crate::query::directory::NetworkName;
@@ -8,14 +13,17 @@ use super::text::json_string;
 /// The phrases of one directory.
 #[derive(Debug, Default)]
 pub(super) struct Phrases {
-    networks: Vec<NetworkPhrase>,
+    directory: Arc<Directory>,
+    networks: Box<[OnceLock<NetworkPhrase>]>,
     stranger: NetworkPhrase,
-    views: Vec<Box<[u8]>>,
-    routes: Vec<Box<[u8]>>,
-    servers: Vec<Box<[u8]>>,
+    views: Quoted,
+    routes: Quoted,
+    servers: Quoted,
     /// `{"node":…,`
     pub(super) node: Box<[u8]>,
 }
+
+type Quoted = Box<[OnceLock<Box<[u8]>>]>;
 
 /// What a line says about the client's network.
 #[derive(Debug, Default)]
@@ -28,46 +36,51 @@ pub(super) struct NetworkPhrase {
 
 impl Phrases {
     /// Of a directory.
-    pub(super) fn of(directory: &Directory) -> Phrases {
-        let server = |server: &crate::query::directory::ServerName| {
-            quoted(&format!("{}@{}", server.upstream, server.address))
-        };
+    pub(super) fn of(directory: &Arc<Directory>) -> Phrases {
         let mut node = b"{\"node\":".to_vec();
         json_string(&mut node, &directory.node);
         node.push(b',');
         Phrases {
-            networks: directory
-                .networks
-                .iter()
-                .map(|network| network_phrase(Some(network), &directory.region))
-                .collect(),
+            directory: Arc::clone(directory),
+            networks: blank(directory.networks.len()),
             stranger: network_phrase(None, &directory.region),
-            views: directory.views.iter().map(|view| quoted(view)).collect(),
-            routes: directory.routes.iter().map(|route| quoted(route)).collect(),
-            servers: directory.servers.iter().map(server).collect(),
+            views: blank(directory.views.len()),
+            routes: blank(directory.routes.len()),
+            servers: blank(directory.servers.len()),
             node: node.into(),
         }
     }
 
     pub(super) fn network(&self, number: Option<u32>) -> &NetworkPhrase {
-        number.and_then(|number| self.networks.get(number as usize)).unwrap_or(&self.stranger)
+        let Directory { networks, region, .. } = &*self.directory;
+        let make = |nth: usize| network_phrase(Some(&networks[nth]), region);
+        find(&self.networks, number, make).unwrap_or(&self.stranger)
     }
 
     pub(super) fn view(&self, number: Option<u32>) -> &[u8] {
-        find(&self.views, number)
+        find(&self.views, number, |nth| quoted(&self.directory.views[nth])).map_or(b"null", |phrase| phrase)
     }
 
     pub(super) fn route(&self, number: Option<u32>) -> &[u8] {
-        find(&self.routes, number)
+        find(&self.routes, number, |nth| quoted(&self.directory.routes[nth])).map_or(b"null", |phrase| phrase)
     }
 
     pub(super) fn server(&self, number: Option<u32>) -> &[u8] {
-        find(&self.servers, number)
+        let make = |nth: usize| {
+            let server = &self.directory.servers[nth];
+            quoted(&format!("{}@{}", server.upstream, server.address))
+        };
+        find(&self.servers, number, make).map_or(b"null", |phrase| phrase)
     }
 }
 
-fn find(phrases: &[Box<[u8]>], number: Option<u32>) -> &[u8] {
-    number.and_then(|number| phrases.get(number as usize)).map_or(b"null", |phrase| phrase)
+fn blank<T>(count: usize) -> Box<[OnceLock<T>]> {
+    std::iter::repeat_with(OnceLock::new).take(count).collect()
+}
+
+fn find<T>(phrases: &[OnceLock<T>], number: Option<u32>, make: impl FnOnce(usize) -> T) -> Option<&T> {
+    let nth = number? as usize;
+    phrases.get(nth).map(|phrase| phrase.get_or_init(|| make(nth)))
 }
 
 fn quoted(text: &str) -> Box<[u8]> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ fn packed(response: &[u8]) -> Sighting<'_> {
 
 fn line(event: &Sighting<'_>) -> Value {
     let mut out = Vec::new();
-    LineWriter::new().write(&mut out, event, &Phrases::of(&directory()), Weight::Whole);
+    LineWriter::new().write(&mut out, event, &Phrases::of(&Arc::new(directory())), Weight::Whole);
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.find('\n'), Some(text.len() - 1), "one line: {text}");
     serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"))
@@ -139,7 +140,7 @@ fn a_line_is_route_53_resolvers_and_says_what_was_decided() {
 #[test]
 fn the_fields_come_in_the_order_of_the_schema() {
     let mut out = Vec::new();
-    LineWriter::new().write(&mut out, &packed(&[]), &Phrases::of(&directory()), Weight::Whole);
+    LineWriter::new().write(&mut out, &packed(&[]), &Phrases::of(&Arc::new(directory())), Weight::Whole);
     let text = String::from_utf8(out).unwrap();
     let keys = [
         "version",
