@@ -175,7 +175,7 @@ impl InForce {
 
     /// Frees what was in force before. How much of it is still in use.
     fn let_go(&self) -> usize {
-        self.shared.free_retired() + self.metrics.tidy()
+        self.metrics.tidy() + self.shared.free_retired()
     }
 
     fn reload_unless_on_trial(&mut self) {
