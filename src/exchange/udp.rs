@@ -33,10 +33,8 @@ use crate::wire::message::Message;
 const MOST_IGNORED: u32 = 200;
 /// Datagrams read from one port before the others have their turn.
 pub(super) const ROUNDS: usize = 64;
-/// Ports looked at in one system call.
+/// Ports looked at in one system call, and others have their turn: who waits is told while what came is still near.
 const EVENTS: usize = 128;
-/// So many such calls, and others have their turn.
-const TURNS: usize = 16;
 /// How late the end of a wait may be noticed.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -203,23 +201,18 @@ impl Desk {
     /// Hands out what has arrived; says whether that was all.
     fn drain(&self) -> bool {
         let mut events = [EpollEvent::empty(); EVENTS];
-        for _ in 0..TURNS {
-            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
-            let now = Instant::now();
-            let mut state = self.lock();
-            for event in &events[..count] {
-                let key = event.data() as port::Key;
-                if event.events().contains(EpollFlags::EPOLLERR) {
-                    state.read_errors(key, now);
-                }
-                state.read_port(key, &self.epoll, now);
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let now = Instant::now();
+        let mut state = self.lock();
+        for event in &events[..count] {
+            let key = event.data() as port::Key;
+            if event.events().contains(EpollFlags::EPOLLERR) {
+                state.read_errors(key, now);
             }
-            self.tell_of_landed(&state);
-            if count < EVENTS {
-                return true;
-            }
+            state.read_port(key, &self.epoll, now);
         }
-        false
+        self.tell_of_landed(&state);
+        count < EVENTS
     }
 
     pub(super) fn tell_of_landed(&self, state: &State) {
