@@ -160,10 +160,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::VecDeque;
     use std::net::UdpSocket;
+    use std::os::unix::net::UnixDatagram;
     use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
+    use nix::sys::epoll::{EpollEvent, EpollFlags};
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::exchange::udp::EVENTS;
     use crate::exchange::{Ask, Dialect, Landed, Landing, Query};
     use crate::wire::RType;
 
@@ -226,6 +231,27 @@ mod tests {
         assert_eq!(landed.token, 1);
         assert!(matches!(landed.landing, Landing::Ended(Err(ExchangeError::Unreachable(_)), 0)));
         assert!(taken(&exchange).is_empty());
+    }
+
+    #[tokio::test]
+    async fn silence_is_told_of_however_much_others_have_to_say() {
+        let (exchange, (_server, address)) = (Exchange::new(), server());
+        let query = Query::new(&Ask::new("dc01.technova.local".parse().unwrap(), RType::A), Dialect::Edns);
+        let now = Instant::now();
+        let deadline = now + Duration::from_secs(60);
+        let attempt =
+            Try { server: address, source: None, query: &query, deadline, ignored: &AtomicU64::new(0) };
+        exchange.launch(&attempt, now, now, 7).unwrap();
+        // At each look there is as much as one takes: nobody reads it.
+        let desk = exchange.with_open_desk(Arc::clone).unwrap();
+        let others: Vec<_> = (0..EVENTS).map(|_| UnixDatagram::pair().unwrap()).collect();
+        for (end, other) in &others {
+            other.send(b"x").unwrap();
+            desk.epoll.add(end, EpollEvent::new(EpollFlags::EPOLLIN, port::NONE.into())).unwrap();
+        }
+        timeout(Duration::from_secs(20), exchange.landed()).await.unwrap();
+        let landed = taken(&exchange);
+        assert!(matches!(landed[..], [Landed { token: 7, landing: Landing::Silent(_), .. }]));
     }
 
     #[tokio::test]

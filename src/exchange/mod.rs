@@ -145,7 +145,10 @@ impl Exchange {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
         let line = match (later.take().filter(Line::is_open), self.line.get()) {
             (Some(line), _) => later.insert(line),
-            (None, Some(_)) => later.insert(self.begin()?),
+            (None, Some(first)) => {
+                first.desk().abandon();
+                later.insert(self.begin()?)
+            }
             (None, None) => {
                 let begun = self.begin()?;
                 self.line.get_or_init(|| begun)

@@ -34,7 +34,7 @@ const MOST_IGNORED: u32 = 200;
 /// Datagrams read from one port before the others have their turn.
 pub(super) const ROUNDS: usize = 64;
 /// Ports looked at in one system call, and others have their turn: who waits is told while what came is still near.
-const EVENTS: usize = 128;
+pub(super) const EVENTS: usize = 128;
 /// How late the end of a wait may be noticed.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -221,6 +221,15 @@ impl Desk {
         }
     }
 
+    /// Gives back what it has: nobody reads here any more.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.ports = Ports::new();
+        state.waits.iter_mut().for_each(|wait| *wait = None);
+        state.leaving.clear();
+        state.landed.clear();
+    }
+
     /// Ends the waits whose time is over; says whether any is left.
     fn expire(&self) -> bool {
         let now = Instant::now();
@@ -352,7 +361,11 @@ async fn read(watched: AsyncFd<Watched>) {
     let mut waited_for = false;
     loop {
         tokio::select! {
+            // The clock first: under load there is always something to read, and who waits for one that is silent would wait
+            // for as long as another answers fast.
             biased;
+            _ = tick.tick(), if waited_for => waited_for = desk.expire(),
+            () = desk.begun.notified(), if !waited_for => waited_for = true,
             ready = watched.readable() => {
                 let Ok(mut ready) = ready else { return };
                 if desk.drain() {
@@ -362,8 +375,6 @@ async fn read(watched: AsyncFd<Watched>) {
                     yield_now().await;
                 }
             }
-            () = desk.begun.notified(), if !waited_for => waited_for = true,
-            _ = tick.tick(), if waited_for => waited_for = desk.expire(),
         }
     }
 }

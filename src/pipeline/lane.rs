@@ -1,5 +1,6 @@
 //! Queries that wait for one response at a time, as nearly all misses do: the question is sent from the batch that brought
-//! the query, and when its response lands the walk is made again, with that in hand. No task, no timer, no second parse.
+//! the query, and when its response lands it is the answer as it is ([`straight`]), or the walk is made again, with that in
+//! hand. No task, no timer.
 //!
 //! Whatever one response does not settle (silence, a failure, a question that somebody else is asking already, iteration
 //! from the root) becomes a task and goes on from where it stands.
@@ -118,7 +119,7 @@ impl Worker {
         self.exchange.gather()
     }
 
-    /// Waits until there is something to take.
+    /// Waits until there is something to take. Only for whoever has taken all that there was: it tells of what is new.
     pub async fn landed(&self) {
         self.exchange.landed().await;
     }
@@ -292,7 +293,7 @@ impl Worker {
         cached
     }
 
-    /// Walks again with what has come and what was in hand. `None`: it waits for the next.
+    /// Answers with what has come, or walks again with that and what was in hand. `None`: it waits for the next.
     fn arrive(
         self: &Rc<Self>,
         mut trip: Box<Trip>,
@@ -331,6 +332,9 @@ impl Worker {
             let (arrived, asked, share) = (trip.now, trip.packet.len(), trip.share.take());
             let landing = self.let_go(share, &trip.path, [arrived, now], asked, out);
             trip.in_hand.clear();
+            if trip.packet.spilled() {
+                trip.packet = SmallVec::new();
+            }
             self.spare_trips.give(trip);
             return Some(landing);
         };

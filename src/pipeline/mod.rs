@@ -1,8 +1,8 @@
 //! The street: admit → resolve → finish. The only place that knows what follows what.
 //!
 //! [`Worker::admit`] answers what can be answered without waiting (refusals, cached answers, zones), between the receive
-//! and the send of a batch. What waits for one response goes by the [`lane`], without a task; [`Worker::resolve`] walks
-//! the rest. All end in [`finish`], which writes the reply, keeps it and records what happened.
+//! and the send of a batch. What waits for one response goes by the [`lane`], without a task, and mostly without a walk,
+//! too (`straight`); [`Worker::resolve`] walks the rest. All end in [`finish`], which writes the reply, keeps it and records what happened.
 
 mod errand;
 pub mod explain;

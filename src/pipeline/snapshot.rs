@@ -143,7 +143,8 @@ impl Shared {
         self.installed.load(Ordering::Acquire)
     }
 
-    /// Frees the snapshots of before that nobody uses any more: now, on the caller's thread. How many are still in use.
+    /// Frees the snapshots of before that nobody uses any more, and their names: now, on the caller's thread. How many of
+    /// both are still in use.
     pub fn free_retired(&self) -> usize {
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names = self.retired_names.lock().unwrap_or_else(PoisonError::into_inner);

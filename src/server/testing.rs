@@ -51,12 +51,11 @@ impl Street {
                 return worker.resolve(packet.into(), *path, now).await;
             }
             loop {
-                worker.landed().await;
                 match worker.take_landed(&mut out) {
                     Some((_, Landing::Reply)) => return Some(out),
                     Some((_, Landing::Later(reply))) => return reply.await,
                     Some((_, Landing::Silence)) => return None,
-                    None => {}
+                    None => worker.landed().await,
                 }
             }
         })
@@ -66,9 +65,12 @@ impl Street {
     pub fn settle(&self) {
         let worker = Rc::clone(&self.worker);
         self.block_on(async move {
-            while worker.in_lane() > 0 {
-                worker.landed().await;
+            loop {
                 while worker.take_landed(&mut Vec::new()).is_some() {}
+                if worker.in_lane() == 0 {
+                    break;
+                }
+                worker.landed().await;
             }
         });
     }
