@@ -36,7 +36,7 @@ pub(super) async fn fetch(
     trace: &mut Trace,
 ) -> Result<Outcome, Box<Wanted>> {
     let spec = snapshot.table.route(route);
-    let bits = bits(question.dnssec_ok, question.checking_disabled);
+    let bits = Bits::of(question).octet();
     let shared = &worker.shared;
     trace.all_zones = false;
     let as_of = |now, cached: Cached, source, trace: &mut Trace| {
@@ -219,12 +219,25 @@ pub(super) fn conclude(
 }
 
 /// The bits of a query that change what a source says.
-pub(super) fn bits(dnssec_ok: bool, checking_disabled: bool) -> u8 {
-    u8::from(dnssec_ok) | u8::from(checking_disabled) << 1
+#[derive(Clone, Copy)]
+pub(super) struct Bits {
+    pub dnssec_ok: bool,
+    pub checking_disabled: bool,
+}
+
+impl Bits {
+    fn of(question: &Question) -> Bits {
+        Bits { dnssec_ok: question.dnssec_ok, checking_disabled: question.checking_disabled }
+    }
+
+    /// For the key of what it says.
+    pub(super) fn octet(self) -> u8 {
+        u8::from(self.dnssec_ok) | u8::from(self.checking_disabled) << 1
+    }
 }
 
 fn ask_of(domain: &Name, name: &Name, question: &Question) -> Ask {
-    ask_for(domain, name.as_ref(), question.qtype, (question.dnssec_ok, question.checking_disabled))
+    ask_for(domain, name.as_ref(), question.qtype, Bits::of(question))
 }
 
 /// AD is always asked for, so that one cached response serves those who want to know and those who do not.
@@ -232,7 +245,7 @@ pub(super) fn ask_for(
     domain: &Name,
     name: NameRef<'_>,
     qtype: RType,
-    (dnssec_ok, checking_disabled): (bool, bool),
+    Bits { dnssec_ok, checking_disabled }: Bits,
 ) -> Ask {
     Ask {
         qname: name.to_name(),

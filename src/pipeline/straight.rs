@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::fetch::{ask_for, bits, note};
+use super::fetch::{Bits, ask_for, note};
 use super::step::{Found, Wanted};
 use super::walk::{Trace, Walked};
 use super::{Snapshot, Worker};
@@ -34,12 +34,12 @@ pub(super) fn begin(
         return Ok(None);
     }
     let shared = &worker.shared;
-    let (dnssec_ok, checking_disabled) = (request.dnssec_ok(), request.checking_disabled());
-    let key = ResponseKey::new(spec.uid, bits(dnssec_ok, checking_disabled), request.qname, request.qtype);
+    let bits = Bits { dnssec_ok: request.dnssec_ok(), checking_disabled: request.checking_disabled() };
+    let key = ResponseKey::new(spec.uid, bits.octet(), request.qname, request.qtype);
     // Before the cache is looked at.
     let ended = shared.flights.ended(&key);
     let Some(cached) = shared.responses.get(&key, now) else {
-        let ask = ask_for(&spec.domain, request.qname, request.qtype, (dnssec_ok, checking_disabled));
+        let ask = ask_for(&spec.domain, request.qname, request.qtype, bits);
         let routes = Found::first(&snapshot.table, route);
         return Err(worker.spare_wanted.fill(Wanted { route, key, routes, ask, ended }));
     };
