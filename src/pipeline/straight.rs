@@ -1,6 +1,6 @@
 //! The walk of most questions that the answer cache does not know: the first route that the view sees leads to a server,
 //! and that says the records asked for and nothing else. Such a walk is one step of which nothing but the records is left,
-//! so it is taken here, without the walk (a third of what a miss takes in user space was walking twice).
+//! so it is taken here, without the walk (walking twice was three tenths of the instructions of a miss).
 //!
 //! Whatever is less plain is walked, from the beginning. Where both could answer, both must give the same reply.
 
