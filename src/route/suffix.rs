@@ -3,9 +3,6 @@
 //! A name is hashed once a label, from the root leftwards, and looked for only at the depths at which the table has
 //! domains, the deepest first. So a lookup costs labels, not routes, and a long random name no more than a short one.
 
-use std::hash::{BuildHasher, Hasher};
-
-use foldhash::fast::{FixedState, FoldHasher};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
@@ -28,7 +25,22 @@ pub struct SuffixTable<T> {
     long: Vec<Box<[u8]>>,
     /// The numbers of labels that domains have, as bits.
     depths: u128,
-    seed: FixedState,
+    /// Which hashes domains have, roughly: most names have labels of their own, which are looked for in vain.
+    filter: Filter,
+}
+
+/// Hashes that were added, and, the more they are, others.
+#[derive(Debug, Clone)]
+struct Filter([u64; 64]);
+
+impl Filter {
+    fn add(&mut self, hash: u64) {
+        self.0[(hash >> 6) as usize % 64] |= 1 << (hash % 64);
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        self.0[(hash >> 6) as usize % 64] >> (hash % 64) & 1 == 1
+    }
 }
 
 /// With a value of 16 bytes a cache line: a domain that is found is in one place.
@@ -43,8 +55,8 @@ struct Node<T> {
     name: [u8; INLINE],
 }
 
-/// The suffixes of a name that are as deep as some domain: where each begins, and its hash. The shortest first.
-type Steps = SmallVec<[(u8, u64); 32]>;
+/// Suffixes of a name that may be domains: where each begins, and its hash. The shortest first.
+type Steps = SmallVec<[(u8, u64); 16]>;
 
 impl<T: Default> SuffixTable<T> {
     /// The table of these domains, and the number of each: equal ones have the same.
@@ -54,8 +66,7 @@ impl<T: Default> SuffixTable<T> {
             nodes: HashTable::with_capacity(domains.clone().count()),
             long: Vec::new(),
             depths: domains.clone().fold(0, |depths, domain| depths | 1 << domain.label_count()),
-            // Only configured domains are hashed into it: nobody outside chooses them.
-            seed: FixedState::with_seed(0x6b61_6b65),
+            filter: Filter([0; 64]),
         };
         let numbers: Vec<u32> = domains.clone().map(|domain| table.add(domain)).collect();
         for (number, domain) in numbers.iter().zip(domains) {
@@ -68,10 +79,11 @@ impl<T: Default> SuffixTable<T> {
     }
 
     fn add(&mut self, domain: NameRef<'_>) -> u32 {
-        let hash = hash_of(&self.seed, domain.wire());
+        let hash = hash_of(domain.wire());
         if let Some(known) = self.probe(hash, domain.wire()) {
             return known;
         }
+        self.filter.add(hash);
         let lower = domain.wire().to_ascii_lowercase();
         let mut name = [0; INLINE];
         match name.get_mut(..lower.len()) {
@@ -83,8 +95,8 @@ impl<T: Default> SuffixTable<T> {
         }
         let length = domain.wire().len() as u8;
         let node = Node { value: T::default(), above: NONE, length, name };
-        let (long, seed) = (&self.long, &self.seed);
-        self.nodes.insert_unique(hash, node, |node| hash_of(seed, node.name(long))).bucket_index() as u32
+        let long = &self.long;
+        self.nodes.insert_unique(hash, node, |node| hash_of(node.name(long))).bucket_index() as u32
     }
 }
 
@@ -92,7 +104,11 @@ impl<T> SuffixTable<T> {
     /// The most specific domain that the name is in.
     pub fn find(&self, name: NameRef<'_>) -> Option<u32> {
         let mut steps = Steps::new();
-        take_steps(&self.seed, self.depths, name.wire(), &mut steps);
+        each_step(self.depths, name.wire(), |begin, hash| {
+            if self.filter.may_have(hash) {
+                steps.push((begin, hash));
+            }
+        });
         let mut deepest_first = steps.iter().rev();
         deepest_first.find_map(|&(begin, hash)| self.probe(hash, &name.wire()[usize::from(begin)..]))
     }
@@ -122,13 +138,18 @@ impl<T> SuffixTable<T> {
     }
 
     fn probe(&self, hash: u64, name: &[u8]) -> Option<u32> {
-        let is_it = |node: &Node<T>| node.name(&self.long).eq_ignore_ascii_case(name);
+        // Nearly all are asked in the case in which they are kept.
+        let is_it = |node: &Node<T>| {
+            let own = node.name(&self.long);
+            own == name || own.eq_ignore_ascii_case(name)
+        };
         self.nodes.find_bucket_index(hash, is_it).map(|bucket| bucket as u32)
     }
 }
 
-/// Hashes a name label by label from the root, and takes the steps at which `depths` has a bit.
-fn take_steps(seed: &FixedState, depths: u128, wire: &[u8], steps: &mut Steps) {
+/// Hashes a name label by label from the root, and gives the steps at which `depths` has a bit: where each begins, and
+/// its hash.
+fn each_step(depths: u128, wire: &[u8], mut step: impl FnMut(u8, u64)) {
     let mut begins = [0u8; 128];
     let (mut labels, mut at) = (0, 0);
     while wire[at] != 0 {
@@ -136,41 +157,55 @@ fn take_steps(seed: &FixedState, depths: u128, wire: &[u8], steps: &mut Steps) {
         at += 1 + usize::from(wire[at]);
         labels += 1;
     }
-    let mut hasher = seed.build_hasher();
+    let mut state = SEED;
     if depths & 1 == 1 {
-        steps.push((at as u8, hasher.finish()));
+        step(at as u8, finished(state));
     }
     // No more labels are hashed than some domain has.
     let mut depths = (depths & (u128::MAX >> (127 - labels))) >> 1;
     while depths != 0 {
         labels -= 1;
         at = usize::from(begins[labels]);
-        hash_label(&mut hasher, &wire[at..]);
+        state = with_label(state, &wire[at..]);
         if depths & 1 == 1 {
-            steps.push((at as u8, hasher.finish()));
+            step(at as u8, finished(state));
         }
         depths >>= 1;
     }
 }
 
-fn hash_of(seed: &FixedState, wire: &[u8]) -> u64 {
-    let mut steps = Steps::new();
-    take_steps(seed, u128::MAX, wire, &mut steps);
-    steps.last().map_or(0, |(_, hash)| *hash)
+fn hash_of(wire: &[u8]) -> u64 {
+    let mut hash = 0;
+    each_step(u128::MAX, wire, |_, whole| hash = whole);
+    hash
 }
 
-/// Hashes the first label of a name, eight octets at a time. Its length goes in too, so that labels do not run together.
-fn hash_label(hasher: &mut FoldHasher<'_>, name: &[u8]) {
+/// Any odd number without a pattern. It need not be secret: what is hashed into the table is configured, so nobody outside
+/// can fill a place of it.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn with_word(state: u64, word: u64) -> u64 {
+    (state.rotate_left(23) ^ word).wrapping_mul(SEED)
+}
+
+/// The upper bits, which depend on all octets, for both ends: the table takes its bits from there.
+fn finished(state: u64) -> u64 {
+    state ^ state >> 32
+}
+
+/// Takes in the first label of a name, eight octets at a time. Its length goes in too, so that labels do not run together.
+fn with_label(mut state: u64, name: &[u8]) -> u64 {
     let mut rest = 1 + usize::from(name[0]);
     let mut at = 0;
     while rest >= 8 {
-        hasher.write_u64(word(name, at) & CASELESS);
+        state = with_word(state, word(name, at) & CASELESS);
         (at, rest) = (at + 8, rest - 8);
     }
     if rest > 0 {
         let of_label = u64::MAX >> (64 - 8 * rest);
-        hasher.write_u64(word(name, at) & of_label & CASELESS);
+        state = with_word(state, word(name, at) & of_label & CASELESS);
     }
+    state
 }
 
 /// Eight octets of a name, or those that are left of it.
