@@ -12,21 +12,19 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 const IN_STEP: Duration = Duration::from_millis(10);
 
 thread_local! {
-    /// What both clocks said when the wall clock was read last.
-    static BOTH: Cell<Option<Now>> = const { Cell::new(None) };
+    /// How far the wall clock was before the other one, and until when it is taken to be.
+    static AHEAD: Cell<(Duration, Duration)> = const { Cell::new((Duration::ZERO, Duration::ZERO)) };
 }
 
 /// This moment. The monotonic part counts from the first call in the process.
 pub fn now() -> Now {
     let monotonic = BEGAN.elapsed();
-    let since = |before: &Now| monotonic.saturating_sub(before.monotonic);
-    if let Some(before) = BOTH.get().filter(|before| since(before) < IN_STEP) {
-        let unix_micros = before.unix_micros + since(&before).as_micros() as u64;
-        return Now { monotonic, unix_micros };
+    let (mut ahead, until) = AHEAD.get();
+    if monotonic >= until {
+        // A wall clock before 1970 is a machine that does not know the time; only the log would tell.
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        ahead = wall.saturating_sub(monotonic);
+        AHEAD.set((ahead, monotonic + IN_STEP));
     }
-    // A wall clock before 1970 is a machine that does not know the time; only the log would tell.
-    let unix_micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_micros() as u64);
-    let now = Now { monotonic, unix_micros };
-    BOTH.set(Some(now));
-    now
+    Now { monotonic, unix_micros: (monotonic + ahead).as_micros() as u64 }
 }
