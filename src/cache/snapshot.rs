@@ -11,7 +11,7 @@ use super::response::{ResponseCache, ResponseKey};
 use crate::query::Now;
 
 /// What the file begins with: name and version of its form.
-const MAGIC: &[u8; 16] = b"kakehashi-cache2";
+const MAGIC: &[u8; 16] = b"kakehashi-cache3";
 /// The longest key: route, bits, type and name.
 const MOST_KEY: usize = 16 + 1 + 2 + 255;
 /// The longest value. None is kept that is longer than a chunk of the store.

@@ -105,11 +105,8 @@ fn write(plan: &Plan<'_>, opt: Option<Tail<'_>>, out: &mut Vec<u8>, ttls: &mut V
         opt.write(plan.rcode, out);
         counts[3] += 1;
     }
-    out[..2].copy_from_slice(&plan.id.to_be_bytes());
-    out[2..4].copy_from_slice(&flags.to_be_bytes());
-    for (at, count) in counts.iter().enumerate() {
-        out[4 + 2 * at..6 + 2 * at].copy_from_slice(&count.to_be_bytes());
-    }
+    let words = [plan.id, flags, counts[0], counts[1], counts[2], counts[3]].map(u16::to_be_bytes);
+    out[..HEADER].copy_from_slice(words.as_flattened());
     fit
 }
 
@@ -161,16 +158,16 @@ impl<'o> Writer<'o> {
         let start = self.out.len();
         let owner = record.owner.wire();
         // Most owners are the question's own name.
-        if self.qname > 1 && self.out[HEADER..HEADER + self.qname].eq_ignore_ascii_case(owner) {
+        let qname = &self.out[HEADER..HEADER + self.qname];
+        if self.qname > 1 && (qname == owner || qname.eq_ignore_ascii_case(owner)) {
             self.out.extend_from_slice(&[0xC0, HEADER as u8]);
         } else {
             self.name(record.owner);
         }
-        self.out.extend_from_slice(&record.rtype.0.to_be_bytes());
-        self.out.extend_from_slice(&record.class.to_be_bytes());
-        let ttl_at = self.out.len();
-        self.out.extend_from_slice(&record.ttl.to_be_bytes());
-        self.out.extend_from_slice(&[0, 0]);
+        let ttl_at = self.out.len() + 4;
+        let ([t0, t1], [c0, c1]) = (record.rtype.0.to_be_bytes(), record.class.to_be_bytes());
+        let [s0, s1, s2, s3] = record.ttl.to_be_bytes();
+        self.out.extend_from_slice(&[t0, t1, c0, c1, s0, s1, s2, s3, 0, 0]);
         let rdata_at = self.out.len();
         if may_compress(record.rtype) {
             self.compressed_rdata(record);

@@ -53,6 +53,12 @@ impl<'a> NameRef<'a> {
         }
     }
 
+    /// What has been read or written as a name before. What is none is the root.
+    pub(super) fn known(wire: &'a [u8]) -> NameRef<'a> {
+        debug_assert!(NameRef::parse(wire, 0).is_ok_and(|name| name.0.len() == wire.len()), "{wire:?}");
+        if wire.is_empty() { NameRef::ROOT } else { NameRef(wire) }
+    }
+
     /// The wire form.
     pub fn wire(self) -> &'a [u8] {
         self.0

@@ -70,7 +70,7 @@ fn what_was_known_before_a_restart_is_known_after_it() {
 #[test]
 fn a_damaged_snapshot_is_left_unread_and_said_once() {
     let site = site(&upstream());
-    site.write("responses", "kakehashi-cache2 and then something else");
+    site.write("responses", "kakehashi-cache3 and then something else");
     let server = site.start();
     assert!(ask(server.dns, PLANNING).contains("10.0.30.100"));
     assert!(!known(&server));

@@ -84,16 +84,19 @@ pub(super) fn write(chunk: &mut Vec<u8>, tails: &mut Tails, draft: &Draft<'_>) {
     let Draft { tag, key, own, tail } = draft;
     let tail_place = if tail.is_empty() { HERE } else { tails.find(chunk, tail) };
     let own_length: usize = own.iter().map(|part| part.len()).sum();
-    for number in [own_length as u16, tail.len() as u16, tail_place, key.len() as u16] {
-        chunk.extend_from_slice(&number.to_le_bytes());
-    }
-    chunk.extend_from_slice(&tag.to_le_bytes());
+    let numbers = [own_length as u16, tail.len() as u16, tail_place, key.len() as u16].map(u16::to_le_bytes);
+    let mut header = [0; HEADER];
+    let (lengths, tag_octets) = header.split_at_mut(HEADER - 4);
+    lengths.copy_from_slice(numbers.as_flattened());
+    tag_octets.copy_from_slice(&tag.to_le_bytes());
+    chunk.extend_from_slice(&header);
     chunk.extend_from_slice(key);
-    own.iter().for_each(|part| chunk.extend_from_slice(part));
-    if tail_place == HERE {
+    own.iter().filter(|part| !part.is_empty()).for_each(|part| chunk.extend_from_slice(part));
+    if tail_place == HERE && !tail.is_empty() {
         chunk.extend_from_slice(tail);
     }
-    chunk.resize(chunk.len().next_multiple_of(ALIGN), 0);
+    let lacking = chunk.len().next_multiple_of(ALIGN) - chunk.len();
+    chunk.extend_from_slice(&[0; ALIGN][..lacking]);
 }
 
 /// The entry at this position of a chunk, and where the next one begins.
