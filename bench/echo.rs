@@ -18,6 +18,7 @@ use datagram::{BATCH, Batch, Datagram, enlarge};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 
 /// The bit QR, in the header's third octet.
 const RESPONSE: u8 = 0x80;
@@ -53,6 +54,8 @@ fn main() -> ExitCode {
 fn serve(address: &str, manner: Manner) -> io::Result<std::convert::Infallible> {
     let socket = UdpSocket::bind(address)?;
     enlarge(&socket)?;
+    // The limit is that of the fastest way: the kernel looks for no path MTU.
+    set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE)?;
     if matches!(manner, Manner::Authority) {
         let listener = TcpListener::bind(address)?;
         thread::spawn(move || serve_streams(&listener));

@@ -22,6 +22,8 @@ mod kill;
 mod load;
 #[path = "machine/log.rs"]
 mod log;
+#[path = "machine/narrow.rs"]
+mod narrow;
 #[path = "lab/net.rs"]
 #[allow(dead_code)]
 mod net;
@@ -53,7 +55,7 @@ enum Wants {
     Root,
 }
 
-const CASES: [(&str, Wants, fn()); 10] = [
+const CASES: [(&str, Wants, fn()); 11] = [
     (
         "sixty_four_descriptors_and_two_hundred_tcp_clients_leave_udp_whole",
         Wants::Nothing,
@@ -66,6 +68,7 @@ const CASES: [(&str, Wants, fn()); 10] = [
     ("of_two_nodes_one_is_killed_and_a_stub_resolver_misses_nothing", Wants::Root, node::killed),
     ("of_two_nodes_one_falls_silent_and_a_stub_resolver_misses_nothing", Wants::Root, node::unplugged),
     ("an_address_that_goes_away_costs_no_answer", Wants::Root, address::goes),
+    ("an_interface_narrower_than_a_reply_costs_no_answer", Wants::Root, narrow::interface),
     ("an_upstream_that_comes_and_goes_costs_no_answer_and_no_memory", Wants::Nothing, flap::flapping),
     ("an_upstream_that_is_alone_and_comes_back_is_used_again_at_once", Wants::Nothing, flap::alone),
 ];

@@ -18,6 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::address::{Control, Name, canonical};
+use super::fragment::Fragments;
 use crate::query::{Path, Transport};
 
 /// Datagrams in one system call. With twice as many HOT takes 0.988 of its time, and each worker twice the memory for them,
@@ -208,6 +209,7 @@ pub struct Outbox {
     next: usize,
     /// Slots before this one hold a reply.
     filled: usize,
+    fragments: Fragments,
 }
 
 struct Departure {
@@ -247,6 +249,7 @@ impl Outbox {
             headers: blank_headers(),
             next: 0,
             filled: 0,
+            fragments: Fragments::default(),
         }
     }
 
@@ -269,6 +272,7 @@ impl Outbox {
         let Some(slot) = self.slots.get_mut(self.filled) else { return };
         slot.name_length = slot.name.write(client);
         slot.control_length = asked.map_or(0, |asked| slot.control.write(asked));
+        self.fragments.expect(slot.payload.len());
         self.filled += 1;
     }
 
@@ -282,6 +286,7 @@ impl Outbox {
     /// Sends what waits, without waiting itself. A reply that cannot be sent does not hold up those behind it.
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> Sent {
         let mut outcome = Sent { sent: 0, failed: 0, waiting: 0 };
+        self.fragments.prepare(socket);
         if self.filled - self.next == 1 && self.send_alone(socket).is_some() {
             outcome.sent = 1;
             self.clear();
@@ -307,13 +312,16 @@ impl Outbox {
                 outcome.sent += count as u64;
                 continue;
             }
-            match io::Error::last_os_error().kind() {
+            let error = io::Error::last_os_error();
+            match error.kind() {
                 io::ErrorKind::Interrupted => {}
                 io::ErrorKind::WouldBlock => {
                     outcome.waiting = self.filled - self.next;
                     return outcome;
                 }
-                // The error is about the first of them: no route, forbidden by a filter, too long …
+                // The error is about the first of them.
+                _ if error.raw_os_error() == Some(libc::EMSGSIZE) && self.fragments.allow(socket) => {}
+                // No route, forbidden by a filter, too long in any number of fragments …
                 _ => {
                     self.next += 1;
                     outcome.failed += 1;

@@ -15,6 +15,7 @@ pub mod socket;
 pub mod stats;
 
 mod accept;
+mod fragment;
 mod stream;
 mod udp;
 mod worker;

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::fragment;
 use crate::query::Transport;
 
 /// Room for bursts, in bytes. The kernel counts its own overhead too: some 5,000 queries.
@@ -190,6 +191,7 @@ fn new_udp(address: SocketAddr) -> io::Result<Socket> {
 /// What every UDP socket needs, whoever made it.
 fn ready_udp(socket: UdpSocket, address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
+    fragment::forbid(&socket);
     if address.ip().is_unspecified() {
         match address {
             SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
