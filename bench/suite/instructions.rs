@@ -29,7 +29,8 @@ pub fn measure(stand: &mut Stand, said: impl Fn(&Count)) -> io::Result<Vec<Count
     fs::create_dir_all(&folder)?;
     for scenario in SCENARIOS {
         let profile = folder.join(format!("callgrind.{}", scenario.name()));
-        let short = run(stand, scenario, QUERIES[0], &profile)?;
+        let short =
+            run(stand, scenario, QUERIES[0], &folder.join(format!("callgrind.{}.short", scenario.name())))?;
         let long = run(stand, scenario, QUERIES[1], &profile)?;
         let count = Count {
             what: "instructions".to_owned(),

@@ -4,7 +4,6 @@
 //! said stays in the response cache. Entries made from zones carry the zones' generations and die with them.
 
 use std::hash::{BuildHasher, Hasher};
-use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,9 +11,11 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
+use self::ahead::Ahead;
 use super::count::Counts;
 use super::forget::Forget;
 use super::index::Index;
+use super::key::Folded;
 pub use super::key::Key;
 use super::pages::Pages;
 use super::remains::Remains;
@@ -33,15 +34,6 @@ const INDEX: usize = 16;
 const CHANCES: usize = 128;
 /// Empty places that are never too many.
 const SPARE: usize = 1_000;
-/// With so few answers all of them are near.
-const SEVERAL: usize = 1_000;
-/// Batches after one for which a look ahead was in vain: where names are new, it only costs.
-const REST: u32 = 15;
-/// Queries of a usual batch.
-const BATCH: usize = 64;
-/// A cache line, and how many of them an answer seldom exceeds.
-const LINE: usize = 64;
-const LINES: usize = 4;
 /// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
@@ -150,8 +142,9 @@ pub struct AnswerCache {
     hand: usize,
     bytes: usize,
     capacity: usize,
-    /// For so many batches no look ahead is taken: the last one found little.
-    in_vain: u32,
+    ahead: Ahead,
+    /// The key at hand.
+    folded: Folded,
     seed: RandomState,
     counts: Counts,
 }
@@ -167,16 +160,19 @@ impl AnswerCache {
             hand: 0,
             bytes: 0,
             capacity,
-            in_vain: 0,
+            ahead: Ahead::default(),
+            folded: Folded::EMPTY,
             seed: RandomState::default(),
             counts: Counts::default(),
         }
     }
 
     /// Writes the answer for this key into `out` (cleared first), as of `now`, addressed to the client.
-    pub fn get(&mut self, key: &Key, now: Duration, client: &Client<'_>, out: &mut Vec<u8>) -> Option<Found> {
-        let hash = self.hash(key);
-        let Some(at) = self.find(hash, key.as_bytes()) else {
+    pub fn get(&mut self, key: &Key<'_>, now: Duration, client: Client, out: &mut Vec<u8>) -> Option<Found> {
+        let Some(at) = self.foreseen(key).or_else(|| {
+            let hash = self.fold(key);
+            self.find(hash)
+        }) else {
             self.counts.misses += 1;
             return None;
         };
@@ -196,7 +192,7 @@ impl AnswerCache {
         entry.used = true;
         out.clear();
         out.extend_from_slice(wire);
-        patch::address(out, client.id, client.flags, client.question);
+        patch::address(out, client.id, client.flags, key.question());
         if entry.ttl == Ttl::CountDown {
             let seconds = now.saturating_sub(entry.stored) / SECOND;
             patch::age(out, offsets(ttls), seconds as u32);
@@ -213,39 +209,14 @@ impl AnswerCache {
         Some(Found { origin: entry.origin, end })
     }
 
-    /// Fetches the memory of the answers that a batch will want. A hit alone waits three times, each for a place that the
-    /// one before has named: that was two thirds of what it took beside its system calls. Here a whole batch waits for
-    /// its first places together, then for its second and third ones. Says how many it found.
-    pub fn foresee(&mut self, keys: impl Iterator<Item = Key>) -> usize {
-        if self.index.len() < SEVERAL || self.in_vain > 0 {
-            self.in_vain = self.in_vain.saturating_sub(1);
-            return 0;
-        }
-        let hashes: SmallVec<[u32; BATCH]> = keys.map(|key| self.hash(&key)).collect();
-        let places: SmallVec<[u32; BATCH]> =
-            hashes.iter().filter_map(|hash| self.index.find(*hash, |_| true)).collect();
-        let entries = || places.iter().filter_map(|at| self.entries.get(*at as usize));
-        // Read, not only pointed at: a compiler leaves out what nobody looks at.
-        black_box(entries().fold(0, |seen, entry| seen ^ entry.hash ^ entry.until as u32));
-        let lines = |entry: &Entry| {
-            // From wherever it begins in its first line: the last octet may be in one more.
-            let octets = entry.bytes.iter().step_by(LINE).take(LINES).chain(entry.bytes.last());
-            octets.fold(0, |seen, octet| seen ^ octet)
-        };
-        black_box(entries().fold(0, |seen, entry| seen ^ lines(entry)));
-        if places.len() < hashes.len() / 4 {
-            self.in_vain = REST;
-        }
-        places.len()
-    }
-
     /// Keeps an answer.
-    pub fn put(&mut self, key: &Key, now: Duration, finished: Finished<'_>) {
-        let (hash, key) = (self.hash(key), key.as_bytes());
+    pub fn put(&mut self, key: &Key<'_>, now: Duration, finished: Finished<'_>) {
+        let hash = self.fold(key);
         let Ok(wire_length) = u16::try_from(finished.wire.len()) else { return };
-        if let Some(at) = self.find(hash, key) {
+        if let Some(at) = self.find(hash) {
             self.remove(at);
         }
+        let key = self.folded.as_bytes();
         let mut bytes = SmallVec::with_capacity(key.len() + finished.wire.len() + 2 * finished.ttls.len());
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(finished.wire);
@@ -344,14 +315,17 @@ impl AnswerCache {
         self.free.push(at as u32);
     }
 
-    fn find(&self, hash: u32, key: &[u8]) -> Option<usize> {
+    /// The place of the key that was folded last.
+    fn find(&self, hash: u32) -> Option<usize> {
+        let key = self.folded.as_bytes();
         let is_it = |at: u32| self.entries.get(at as usize).is_some_and(|entry| entry.key() == key);
         self.index.find(hash, is_it).map(|at| at as usize)
     }
 
-    fn hash(&self, key: &Key) -> u32 {
+    /// Makes it the key at hand, and gives its hash.
+    fn fold(&mut self, key: &Key<'_>) -> u32 {
         let mut hasher = self.seed.build_hasher();
-        hasher.write(key.as_bytes());
+        hasher.write(self.folded.of(key));
         hasher.finish() as u32
     }
 }
@@ -368,16 +342,15 @@ fn offsets(ttls: &[u8]) -> impl Iterator<Item = u16> {
 
 /// To whom a kept answer goes now.
 #[derive(Clone, Copy)]
-pub struct Client<'a> {
+pub struct Client {
     /// Message ID of the query.
     pub id: u16,
     /// The second word of its header.
     pub flags: u16,
-    /// Its question section.
-    pub question: &'a [u8],
     /// How large a message it can take.
     pub limit: usize,
 }
 
+mod ahead;
 #[cfg(test)]
 mod tests;

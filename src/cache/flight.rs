@@ -31,13 +31,14 @@ pub enum Flight<'a> {
 }
 
 /// The duty to fetch, put aside: to be taken up again, or nobody else will ever ask.
-pub struct Held(ResponseKey);
+#[must_use]
+pub struct Held(());
 
 /// The duty to fetch. Dropped without a result (a task that was ended) it sets the others free.
 pub struct Lead<'a> {
     flights: &'a Flights,
     /// Taken once it has landed: from then on the place in the table may be another flight's.
-    key: Option<ResponseKey>,
+    key: Option<&'a ResponseKey>,
 }
 
 impl Flights {
@@ -47,7 +48,7 @@ impl Flights {
     }
 
     /// Joins the flight for a question, or begins it.
-    pub fn join(&self, key: &ResponseKey) -> Flight<'_> {
+    pub fn join<'a>(&'a self, key: &'a ResponseKey) -> Flight<'a> {
         let mut shard = self.shard(key);
         if let Some((_, waiting)) = shard.find_mut(key.hash_of(), |(other, _)| other == key) {
             let (sender, receiver) = oneshot::channel();
@@ -55,12 +56,12 @@ impl Flights {
             return Flight::Wait(receiver);
         }
         shard.insert_unique(key.hash_of(), (key.clone(), Vec::new()), |(key, _)| key.hash_of());
-        Flight::Lead(Lead { flights: self, key: Some(key.clone()) })
+        Flight::Lead(Lead { flights: self, key: Some(key) })
     }
 
-    /// Goes on with a duty that was put aside.
-    pub fn take_up(&self, held: Held) -> Lead<'_> {
-        Lead { flights: self, key: Some(held.0) }
+    /// Goes on with a duty that was put aside; `key` is the question that it is for.
+    pub fn take_up<'a>(&'a self, _: Held, key: &'a ResponseKey) -> Lead<'a> {
+        Lead { flights: self, key: Some(key) }
     }
 
     /// How many questions are in flight.
@@ -92,8 +93,9 @@ impl Default for Flights {
 
 impl Lead<'_> {
     /// Puts the duty aside.
-    pub fn hold(mut self) -> Option<Held> {
-        self.key.take().map(Held)
+    pub fn hold(mut self) -> Held {
+        self.key = None;
+        Held(())
     }
 
     /// Gives the result to all who wait.
@@ -111,18 +113,20 @@ impl Lead<'_> {
 
     fn leave(&mut self) -> Waiting {
         let Some(key) = self.key.take() else { return Vec::new() };
-        let mut shard = self.flights.shard(&key);
+        let mut shard = self.flights.shard(key);
         // Before the lock is left: who leads the next flight has seen it. Only who has the lock writes.
-        let ended = &self.flights.ended[nth_shard(&key)];
+        let ended = &self.flights.ended[nth_shard(key)];
         ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Release);
-        let found = shard.find_entry(key.hash_of(), |(other, _)| *other == key);
+        let found = shard.find_entry(key.hash_of(), |(other, _)| other == key);
         found.map(|entry| entry.remove().0.1).unwrap_or_default()
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        drop(self.leave());
+        if self.key.is_some() {
+            drop(self.leave());
+        }
     }
 }
 
@@ -141,6 +145,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::future::Future;
     use std::pin::pin;
+    use std::sync::LazyLock;
     use std::task::{Context, Poll, Wake, Waker};
     use std::time::Duration;
 
@@ -148,9 +153,7 @@ mod tests {
     use crate::query::Failure;
     use crate::wire::{NameRef, RType};
 
-    fn key() -> ResponseKey {
-        ResponseKey::new(1, 0, NameRef::ROOT, RType::A)
-    }
+    static KEY: LazyLock<ResponseKey> = LazyLock::new(|| ResponseKey::new(1, 0, NameRef::ROOT, RType::A));
 
     fn result() -> Cached {
         let outcome = Err((Failure::Timeout, Vec::new()));
@@ -162,8 +165,8 @@ mod tests {
 
     impl Wake for AsksAgain {
         fn wake(self: Arc<Self>) {
-            let Flight::Lead(lead) = self.0.join(&key()) else { panic!("the flight has landed") };
-            let Flight::Wait(wait) = self.0.join(&key()) else { panic!("there is a flight") };
+            let Flight::Lead(lead) = self.0.join(&KEY) else { panic!("the flight has landed") };
+            let Flight::Wait(wait) = self.0.join(&KEY) else { panic!("there is a flight") };
             self.1.lock().unwrap().push(wait);
             // The lead goes on elsewhere.
             let mut lead = lead;
@@ -174,8 +177,8 @@ mod tests {
     #[test]
     fn a_landing_does_not_end_the_flight_that_begins_meanwhile() {
         let flights = Arc::new(Flights::new());
-        let Flight::Lead(first) = flights.join(&key()) else { panic!("nobody was asking") };
-        let Flight::Wait(wait) = flights.join(&key()) else { panic!("somebody is asking") };
+        let Flight::Lead(first) = flights.join(&KEY) else { panic!("nobody was asking") };
+        let Flight::Wait(wait) = flights.join(&KEY) else { panic!("somebody is asking") };
         let again = Arc::new(AsksAgain(flights.clone(), Mutex::default()));
         let waker = Waker::from(again.clone());
         let mut wait = pin!(wait);
@@ -190,18 +193,18 @@ mod tests {
     #[test]
     fn only_the_end_of_a_flight_is_a_reason_to_look_again() {
         let flights = Flights::new();
-        let before = flights.ended(&key());
-        let Flight::Lead(lead) = flights.join(&key()) else { panic!("nobody was asking") };
-        assert_eq!(flights.ended(&key()), before);
+        let before = flights.ended(&KEY);
+        let Flight::Lead(lead) = flights.join(&KEY) else { panic!("nobody was asking") };
+        assert_eq!(flights.ended(&KEY), before);
         lead.land(&result());
-        assert_ne!(flights.ended(&key()), before);
+        assert_ne!(flights.ended(&KEY), before);
     }
 
     #[test]
     fn a_leader_that_gives_up_sets_the_others_free() {
         let flights = Flights::new();
-        let Flight::Lead(lead) = flights.join(&key()) else { panic!("nobody was asking") };
-        let Flight::Wait(mut wait) = flights.join(&key()) else { panic!("somebody is asking") };
+        let Flight::Lead(lead) = flights.join(&KEY) else { panic!("nobody was asking") };
+        let Flight::Wait(mut wait) = flights.join(&KEY) else { panic!("somebody is asking") };
         drop(lead);
         assert_eq!(wait.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
         assert!(flights.is_empty());

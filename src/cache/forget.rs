@@ -84,6 +84,7 @@ mod tests {
     use super::*;
     use crate::cache::ResponseKey;
     use crate::cache::answer::Key;
+    use crate::cache::key::Folded;
     use crate::wire::RType;
 
     fn covered(extent: Extent, within: &In) -> Vec<String> {
@@ -93,7 +94,8 @@ mod tests {
             let name: Name = name.parse().unwrap();
             let question = [name.wire(), &[0, 1, 0, 1]].concat();
             for view in [1, 2] {
-                let answer = order.covers_answer(Key::new(view, 0, &question).unwrap().as_bytes());
+                let mut folded = Folded::EMPTY;
+                let answer = order.covers_answer(folded.of(&Key::new(view, 0, &question).unwrap()));
                 let key = ResponseKey::new(u128::from(view), 0, name.as_ref(), RType::A);
                 assert_eq!(answer, order.covers_response(key.as_bytes()), "{name} {view}");
                 if answer {

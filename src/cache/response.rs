@@ -40,7 +40,8 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 impl ResponseKey {
     /// Of a route's uid, the bits that change what a source says (DO, CD), type and name.
     pub fn new(route: u128, bits: u8, qname: NameRef<'_>, qtype: RType) -> ResponseKey {
-        let mut bytes = [0; 16 + 1 + 2 + MAX_NAME];
+        // Laid out first, then copied in one run.
+        let mut bytes = [0; KEY_NAME + MAX_NAME];
         let wire = qname.wire();
         let end = KEY_NAME + wire.len();
         bytes[..16].copy_from_slice(&route.to_be_bytes());

@@ -5,7 +5,7 @@
 use super::flips::Flips;
 use super::query::{Case, Demand, Query};
 use crate::wire::message::Message;
-use crate::wire::{Fault, HEADER, Records, flag, rcode, u16_at};
+use crate::wire::{Fault, HEADER, flag, rcode, u16_at};
 
 const OPCODE: u16 = 0x7800;
 
@@ -43,8 +43,11 @@ pub enum Mismatch {
 
 /// Reads `bytes` as the response to `query`, sent with `id`, in whatever case its QNAME is.
 pub fn accept(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
-    check(query, id, bytes)?;
-    read(query, id, bytes)
+    check_header(id, bytes)?;
+    check_question(query, bytes)?;
+    let mut message = Message::default();
+    read(query, id, bytes, &mut message)?;
+    Ok(message)
 }
 
 /// As [`accept`], where anyone may have sent it.
@@ -57,27 +60,29 @@ pub(super) fn accept_datagram(
     flips: &Flips,
     id: u16,
     bytes: &mut [u8],
-) -> Result<Message, Mismatch> {
-    check(query, id, bytes)?;
+    into: &mut Message,
+) -> Result<(), Mismatch> {
+    check_header(id, bytes)?;
     let name = query.name();
-    if query.case == Case::Exact
-        && bytes[5] == 1
-        && !flips.put_back(name, &mut bytes[HEADER..HEADER + name.len()])
-    {
+    // First, as the question then agrees octet by octet.
+    let is_turned = query.case == Case::Exact
+        && bytes.get_mut(HEADER..HEADER + name.len()).is_some_and(|received| flips.put_back(name, received));
+    check_question(query, bytes)?;
+    if query.case == Case::Exact && bytes[5] == 1 && !is_turned {
         return Err(Mismatch::Case);
     }
-    let message = match read(query, id, bytes) {
+    match read(query, id, bytes, into) {
         // Of a server that is known to return ours, another's is worth what none is.
         Err(Mismatch::Cookie) if query.demand() == Demand::Cookie => return Err(Mismatch::NoCookie),
         read => read?,
-    };
-    if query.demand() == Demand::Cookie && message.cookie.is_none() && !message.is_truncated() {
+    }
+    if query.demand() == Demand::Cookie && into.cookie.is_none() && !into.is_truncated() {
         return Err(Mismatch::NoCookie);
     }
-    Ok(message)
+    Ok(())
 }
 
-fn check(query: &Query, id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
+fn check_header(id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
     if bytes.len() < HEADER {
         return Err(Mismatch::Short);
     }
@@ -91,24 +96,29 @@ fn check(query: &Query, id: u16, bytes: &[u8]) -> Result<(), Mismatch> {
     if flags & OPCODE != 0 {
         return Err(Mismatch::Opcode);
     }
+    Ok(())
+}
+
+fn check_question(query: &Query, bytes: &[u8]) -> Result<(), Mismatch> {
     match u16_at(bytes, 4)? {
         1 if is_question(query, &bytes[HEADER..]) => Ok(()),
         // RFC 6891 §7: a server that cannot read a query may send back no more than a header.
-        0 if is_bare_error(flags, bytes) => Ok(()),
+        0 if is_bare_error(u16_at(bytes, 2)?, bytes) => Ok(()),
         _ => Err(Mismatch::Question),
     }
 }
 
-fn read(query: &Query, id: u16, bytes: &[u8]) -> Result<Message, Mismatch> {
+fn read(query: &Query, id: u16, bytes: &[u8], into: &mut Message) -> Result<(), Mismatch> {
     let flags = u16_at(bytes, 2)?;
     // A truncated response is asked for again over TCP; where it was cut is no matter.
     if flags & flag::TC != 0 {
-        return Ok(truncated(id, flags));
+        *into = Message { id, flags, rcode: flags & 0xF, ..Message::default() };
+        return Ok(());
     }
-    let message = Message::parse(bytes)?;
-    match (query.client_cookie(), &message.cookie) {
+    into.read(bytes)?;
+    match (query.client_cookie(), &into.cookie) {
         (Some(ours), Some(returned)) if returned.client() != ours => Err(Mismatch::Cookie),
-        _ => Ok(message),
+        _ => Ok(()),
     }
 }
 
@@ -118,26 +128,12 @@ fn is_question(query: &Query, bytes: &[u8]) -> bool {
     let Some(received) = bytes.get(..sent.len()) else { return false };
     // Type and class are numbers, not letters: no case.
     let name = query.name().len();
-    received[name..] == sent[name..] && received[..name].eq_ignore_ascii_case(&sent[..name])
+    received == sent
+        || (received[name..] == sent[name..] && received[..name].eq_ignore_ascii_case(&sent[..name]))
 }
 
 fn is_bare_error(flags: u16, bytes: &[u8]) -> bool {
     matches!(flags & 0xF, rcode::FORMERR | rcode::NOTIMP) && bytes[6..10] == [0; 4]
-}
-
-fn truncated(id: u16, flags: u16) -> Message {
-    Message {
-        id,
-        flags,
-        rcode: flags & 0xF,
-        question: None,
-        answer: Records::new(),
-        authority: Records::new(),
-        additional: Records::new(),
-        edns: false,
-        ede: Vec::new(),
-        cookie: None,
-    }
 }
 
 #[cfg(test)]
@@ -147,8 +143,12 @@ mod tests {
     use crate::exchange::{Ask, Dialect};
     use crate::wire::{KeptCookie, RType};
 
+    fn ask() -> Ask {
+        Ask::new("host.technova.local".parse().unwrap(), RType::HTTPS)
+    }
+
     fn query() -> Query {
-        Query::new(&Ask::new("host.technova.local".parse().unwrap(), RType::HTTPS), Dialect::Edns)
+        Query::new(&ask(), Dialect::Edns)
     }
 
     fn response(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -156,6 +156,11 @@ mod tests {
         bytes[2] |= 0x80;
         change(&mut bytes);
         bytes
+    }
+
+    fn heard(query: &Query, flips: &Flips, bytes: &mut [u8]) -> Result<Message, Mismatch> {
+        let mut message = Message::default();
+        accept_datagram(query, flips, 7, bytes, &mut message).map(|()| message)
     }
 
     fn judge(change: impl FnOnce(&mut Vec<u8>)) -> Result<Message, Mismatch> {
@@ -185,9 +190,14 @@ mod tests {
 
     #[test]
     fn a_query_that_carries_randomness_in_its_case_wants_it_back() {
-        let flips = Flips::draw(16, || Ok::<u16, ()>(0b10)).unwrap();
-        let query = query().in_case(Case::Exact);
-        let judge = |first| accept_datagram(&query, &flips, 7, &mut response(|bytes| bytes[13] = first));
+        let second = |bits: &mut [u8]| {
+            bits[0] = 0b10;
+            Ok::<(), ()>(())
+        };
+        let flips = Flips::draw(16, second).unwrap();
+        let mut query = query();
+        query.set_case(Case::Exact);
+        let judge = |first| heard(&query, &flips, &mut response(|bytes| bytes[13] = first));
         assert!(judge(b'H').is_ok());
         assert_eq!(judge(b'h'), Err(Mismatch::Case));
         assert_eq!(judge(b'g'), Err(Mismatch::Question));
@@ -211,14 +221,15 @@ mod tests {
     #[test]
     fn a_response_with_a_cookie_that_is_not_ours_is_not_ours() {
         let judge = |demand, cookie: Option<&[u8]>| {
-            let query = query().with_cookie(&KeptCookie::of_client(*b"our part"), demand);
+            let ours = (KeptCookie::of_client(*b"our part"), demand);
+            let query = Query::with_cookie(&ask(), Dialect::Edns, Some(&ours));
             let mut bytes = query.with_id(7);
             bytes[2] |= 0x80;
             bytes.truncate(bytes.len() - 14);
             let option = cookie.map_or(Vec::new(), |value| [&[0, 10, 0, value.len() as u8], value].concat());
             bytes.extend((option.len() as u16).to_be_bytes());
             bytes.extend(option);
-            accept_datagram(&query, &Flips::NONE, 7, &mut bytes).map(|message| message.cookie)
+            heard(&query, &Flips::NONE, &mut bytes).map(|message| message.cookie)
         };
         for demand in [Demand::Nothing, Demand::Cookie] {
             let learned = judge(demand, Some(b"our partand theirs")).unwrap().unwrap();

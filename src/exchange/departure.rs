@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::flips::Flips;
 use super::port::{self, Leave};
 use super::udp::{Desk, Party, State, Wait};
-use super::{Case, Exchange, ExchangeError, Try};
+use super::{Case, Exchange, ExchangeError, Query, Way};
 
 /// As long as it lives, queries of the lane are kept back; then they leave.
 pub struct Gathering(Option<Arc<Desk>>);
@@ -38,31 +38,37 @@ impl Drop for Gathering {
 
 impl Desk {
     /// Enters a query, and sends it if it is not to leave with others.
-    pub(super) fn send(&self, attempt: &Try<'_>, now: Instant, party: Party) -> Result<u32, ExchangeError> {
-        let any = match attempt.server {
+    pub(super) fn send(
+        &self,
+        way: Way,
+        query: Query,
+        now: Instant,
+        party: Party,
+    ) -> Result<u32, ExchangeError> {
+        let Way { server, source, deadline } = way;
+        let any = match server {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let mut state = self.lock();
         let id = state.ports.draw_id().map_err(local)?;
-        let source = attempt.source.unwrap_or(any);
-        let port = state.ports.pick(source, attempt.server, &self.epoll, now).map_err(local)?;
-        let flips = match attempt.query.case {
+        let port = state.ports.pick(source.unwrap_or(any), server, &self.epoll, now).map_err(local)?;
+        let flips = match query.case {
             Case::Any => Flips::NONE,
-            Case::Exact => state.ports.draw_flips(attempt.query.name().len()).map_err(local)?,
+            Case::Exact => state.ports.draw_flips(query.name().len()).map_err(local)?,
         };
         if state.free.len() == state.waits.len() {
             self.begun.notify_one();
         }
         let may_wait = state.gathering && matches!(party, Party::Lane { .. });
         let slot = state.enter(Wait {
-            server: attempt.server,
-            query: attempt.query.clone(),
+            server,
+            query,
             flips,
             id,
             port,
             sent: now,
-            deadline: attempt.deadline,
+            deadline,
             ignored: 0,
             party,
             outcome: None,
@@ -161,7 +167,6 @@ mod tests {
     use std::collections::VecDeque;
     use std::net::UdpSocket;
     use std::os::unix::net::UnixDatagram;
-    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use nix::sys::epoll::{EpollEvent, EpollFlags};
@@ -178,9 +183,8 @@ mod tests {
         let now = Instant::now();
         let deadline = now + Duration::from_secs(10);
         for token in tokens {
-            let ignored = &AtomicU64::new(0);
-            let attempt = Try { server, source: None, query: &query, deadline, ignored };
-            exchange.launch(&attempt, now, deadline, *token).unwrap();
+            let way = Way { server, source: None, deadline };
+            exchange.launch(way, query.clone(), now, deadline, *token).unwrap();
         }
     }
 
@@ -229,7 +233,8 @@ mod tests {
         exchange.landed().await;
         let landed = taken(&exchange).remove(0);
         assert_eq!(landed.token, 1);
-        assert!(matches!(landed.landing, Landing::Ended(Err(ExchangeError::Unreachable(_)), 0)));
+        let Landing::Ended(ended) = landed.landing else { panic!("it has ended") };
+        assert!(matches!((ended.outcome, ended.ignored), (Err(ExchangeError::Unreachable(_)), 0)));
         assert!(taken(&exchange).is_empty());
     }
 
@@ -239,9 +244,8 @@ mod tests {
         let query = Query::new(&Ask::new("dc01.technova.local".parse().unwrap(), RType::A), Dialect::Edns);
         let now = Instant::now();
         let deadline = now + Duration::from_secs(60);
-        let attempt =
-            Try { server: address, source: None, query: &query, deadline, ignored: &AtomicU64::new(0) };
-        exchange.launch(&attempt, now, now, 7).unwrap();
+        let way = Way { server: address, source: None, deadline };
+        exchange.launch(way, query, now, now, 7).unwrap();
         // At each look there is as much as one takes: nobody reads it.
         let desk = exchange.with_open_desk(Arc::clone).unwrap();
         let others: Vec<_> = (0..EVENTS).map(|_| UnixDatagram::pair().unwrap()).collect();

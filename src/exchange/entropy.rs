@@ -33,16 +33,35 @@ impl Entropy {
         }
     }
 
-    fn draw(&mut self) -> Result<u16, getrandom::Error> {
-        if self.at == BLOCK {
-            getrandom::fill(&mut self.block)?;
-            self.at = 0;
+    /// Octets, each uniform.
+    pub fn fill(&mut self, octets: &mut [u8]) -> Result<(), getrandom::Error> {
+        let (eights, rest) = octets.as_chunks_mut::<8>();
+        for eight in eights {
+            *eight = self.take()?;
         }
-        let pair = [self.block[self.at], self.block[self.at + 1]];
+        for octet in rest {
+            [*octet] = self.take()?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<u16, getrandom::Error> {
+        self.take().map(u16::from_be_bytes)
+    }
+
+    /// So few octets that they are one number: of any length this took longer than all else of a draw.
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], getrandom::Error> {
+        let drawn = match self.block.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<N>()) {
+            Some(drawn) => drawn,
+            None => {
+                getrandom::fill(&mut self.block)?;
+                self.at = 0;
+                self.block.first_chunk_mut::<N>().ok_or(getrandom::Error::UNEXPECTED)?
+            }
+        };
+        self.at += N;
         // What was used is forgotten, so that no later look at the memory tells it.
-        self.block[self.at..self.at + 2].fill(0);
-        self.at += 2;
-        Ok(u16::from_be_bytes(pair))
+        Ok(std::mem::replace(drawn, [0; N]))
     }
 }
 

@@ -2,18 +2,16 @@
 
 /// Which octets of a QNAME are sent in the other case, where they are letters: a bit an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flips([u16; 16]);
+pub(super) struct Flips([u8; 32]);
 
 impl Flips {
     /// All as it is.
-    pub(super) const NONE: Flips = Flips([0; 16]);
+    pub(super) const NONE: Flips = Flips([0; 32]);
 
-    /// For a name of so many octets, of random words.
-    pub(super) fn draw<E>(length: usize, mut word: impl FnMut() -> Result<u16, E>) -> Result<Flips, E> {
+    /// For a name of so many octets, of what fills as many octets as are given to it.
+    pub(super) fn draw<E>(length: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Flips, E> {
         let mut flips = Flips::NONE;
-        for bits in flips.0.iter_mut().take(length.div_ceil(16)) {
-            *bits = word()?;
-        }
+        fill(&mut flips.0[..length.div_ceil(8).min(32)])?;
         Ok(flips)
     }
 
@@ -51,7 +49,7 @@ impl Flips {
     /// The `nth` eight octets of a name. All at once, as this is done twice a query.
     fn turned(&self, nth: usize, octets: [u8; 8]) -> [u8; 8] {
         let octets = u64::from_le_bytes(octets);
-        let bits = u64::from((self.0[nth / 2 % 16] >> (nth % 2 * 8)) & 0xFF);
+        let bits = u64::from(self.0[nth % 32]);
         // Bit n becomes octet n; whatever is not zero there gets its upper bit.
         let chosen = ((bits * EACH) & 0x8040_2010_0804_0201) + OTHERS;
         let low = (octets | (0x20 * EACH)) & OTHERS;
@@ -80,8 +78,17 @@ mod tests {
     use super::*;
     use crate::wire::Name;
 
+    /// Drawn of just these octets.
+    fn draw(length: usize, octets: &[u8]) -> Flips {
+        let fill = |place: &mut [u8]| {
+            place.copy_from_slice(octets);
+            Ok::<(), ()>(())
+        };
+        Flips::draw(length, fill).unwrap()
+    }
+
     fn all() -> Flips {
-        Flips::draw(255, || Ok::<u16, ()>(u16::MAX)).unwrap()
+        draw(255, &[0xFF; 32])
     }
 
     #[test]
@@ -97,13 +104,9 @@ mod tests {
     #[test]
     fn each_octet_turns_by_its_own_bit_and_only_if_it_is_a_letter() {
         for bit in 0..24 {
-            let flips = Flips::draw(24, {
-                let mut words = [0_u16, 0];
-                words[bit / 16] = 1 << (bit % 16);
-                let mut words = words.into_iter();
-                move || words.next().ok_or(())
-            })
-            .unwrap();
+            let mut bits = [0; 3];
+            bits[bit / 8] = 1 << (bit % 8);
+            let flips = draw(24, &bits);
             for octet in 0..=u8::MAX {
                 for length in [bit + 1, 24] {
                     let mut octets = vec![octet; length];
@@ -132,12 +135,8 @@ mod tests {
 
     #[test]
     fn no_more_randomness_is_drawn_than_there_are_octets() {
-        let mut drawn = 0;
-        let count = || {
-            drawn += 1;
-            Ok::<u16, ()>(0)
-        };
-        assert_eq!(Flips::draw(17, count).unwrap(), Flips::NONE);
-        assert_eq!(drawn, 2);
+        for (length, octets) in [(0, 0), (1, 1), (16, 2), (17, 3), (255, 32)] {
+            assert_eq!(draw(length, &vec![0; octets]), Flips::NONE);
+        }
     }
 }

@@ -7,19 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use super::udp::{Desk, News, Party, State, Waiting};
-use super::{Exchange, ExchangeError, Reply, Try};
+use super::udp::{Party, Waiting};
+use super::{Exchange, ExchangeError, Query, Reply, Way};
 use crate::wire::message::Message;
-
-/// How many are taken by one lock.
-const AT_A_TIME: usize = 32;
 
 /// A query of the lane of which there is news.
 pub struct Landed {
     /// The token it was launched with.
     pub token: u64,
-    /// When that was known.
-    pub at: Instant,
     /// What became of it.
     pub landing: Landing,
 }
@@ -27,10 +22,34 @@ pub struct Landed {
 /// What became of a query.
 #[allow(clippy::large_enum_variant)] // nearly all are the large one; a box would cost each of them an allocation
 pub enum Landing {
-    /// It has ended. Before that so many datagrams came that were not the response.
-    Ended(Result<Reply, ExchangeError>, u32),
-    /// Nothing has come in time. It is still listened for.
-    Silent(Listening),
+    /// It has ended.
+    Ended(Ended),
+    /// Nothing had come in time. It is still listened for: [`Exchange::listen`].
+    Silent(Silent),
+}
+
+/// How a query ended.
+pub struct Ended {
+    /// When it was sent.
+    pub sent: Instant,
+    /// When it ended.
+    pub at: Instant,
+    /// How many datagrams came that were not the response.
+    pub ignored: u32,
+    /// What it says, or why there is none.
+    pub outcome: Result<Message, ExchangeError>,
+}
+
+/// A query that is waited for longer than it should be. To be given to [`Exchange::listen`], or its place is lost.
+#[must_use]
+pub struct Silent(pub(super) u32);
+
+/// What became of a query that had been waited for in vain.
+pub enum Late {
+    /// It ended after all.
+    Ended(Ended),
+    /// Nothing has come yet.
+    Listening(Listening),
 }
 
 /// The wait for a response that is late. Dropped it ends.
@@ -50,12 +69,13 @@ impl Exchange {
     /// it has ended, or when nothing has come until `due`.
     pub fn launch(
         &self,
-        attempt: &Try<'_>,
+        way: Way,
+        query: Query,
         sent: Instant,
         due: Instant,
         token: u64,
     ) -> Result<(), ExchangeError> {
-        self.with_desk(|desk| desk.send(attempt, sent, Party::Lane { token, due }).map(drop))?
+        self.with_desk(|desk| desk.send(way, query, sent, Party::Lane { token, due }).map(drop))?
     }
 
     /// Waits until there is something to take.
@@ -63,49 +83,39 @@ impl Exchange {
         self.landed.notified().await;
     }
 
-    /// The next queries of which there is news: some at a time, by one lock. (This, the line found
-    /// without one, and the like: 31 locked instructions a miss instead of 48, none of which lets the processor look beyond it.)
+    /// All queries of which there is news, if `into` is empty: the lists change places, so nothing is copied, by one lock.
+    /// (This, the line found without one, and the like: 31 locked instructions a miss instead of 48, none of which lets the
+    /// processor look beyond it.)
     pub fn take_landed(&self, into: &mut VecDeque<Landed>) {
+        if into.is_empty() {
+            self.with_open_desk(|desk| std::mem::swap(into, &mut desk.lock().landed));
+        }
+    }
+
+    /// Ends what nobody waits for any more.
+    pub fn dismiss(&self, landed: Landed) {
+        if let Landing::Silent(silent) = landed.landing {
+            drop(self.listen(silent));
+        }
+    }
+
+    /// What has become, since that was told, of a query of which nothing had come. `None`: its line is no longer there.
+    pub fn listen(&self, Silent(slot): Silent) -> Option<Late> {
         self.with_open_desk(|desk| {
             let mut state = desk.lock();
-            for _ in 0..AT_A_TIME {
-                let Some(news) = state.landed.pop_front() else { break };
-                into.extend(state.tell(desk, news));
-            }
-        });
+            let wait = state.waits.get_mut(slot as usize)?.as_mut()?;
+            let Some(outcome) = wait.outcome.take() else {
+                let waiting = Waiting { desk: Arc::clone(desk), slot, ignored: None };
+                return Some(Late::Listening(Listening(waiting)));
+            };
+            // Its port was left when it came.
+            let (outcome, at) = *outcome;
+            let ended = Ended { sent: wait.sent, at, ignored: wait.ignored, outcome };
+            state.waits[slot as usize] = None;
+            state.free.push(slot);
+            Some(Late::Ended(ended))
+        })?
     }
-}
-
-impl State {
-    fn tell(&mut self, desk: &Arc<Desk>, news: News) -> Option<Landed> {
-        let (token, slot) = match news {
-            News::Ended { token, sent, at, ignored, outcome } => {
-                return Some(ended(token, (sent, at), ignored, outcome));
-            }
-            News::Silent { token, slot } => (token, slot),
-        };
-        // Always there: it waits until it has been told of.
-        let wait = self.waits[slot as usize].as_mut()?;
-        let Some(outcome) = wait.outcome.take() else {
-            let listening = Listening(Waiting { desk: Arc::clone(desk), slot, ignored: None });
-            return Some(Landed { token, at: Instant::now(), landing: Landing::Silent(listening) });
-        };
-        // It came after all. Its port was left when it did.
-        let (sent, ignored) = (wait.sent, wait.ignored);
-        self.waits[slot as usize] = None;
-        self.free.push(slot);
-        Some(ended(token, (sent, outcome.1), ignored, outcome.0))
-    }
-}
-
-fn ended(
-    token: u64,
-    (sent, at): (Instant, Instant),
-    ignored: u32,
-    outcome: Result<Message, ExchangeError>,
-) -> Landed {
-    let reply = outcome.map(|message| Reply { message, rtt: at - sent });
-    Landed { token, at, landing: Landing::Ended(reply, ignored) }
 }
 
 /// Adds what came in vain to its server's count.

@@ -24,7 +24,7 @@ pub use ask::Ask;
 pub use clock::Clock;
 pub use departure::Gathering;
 pub use fleet::{Fleet, Sighting};
-pub use lane::{Landed, Landing};
+pub use lane::{Ended, Landed, Landing, Late};
 pub use query::{Case, Demand, Dialect, Query};
 
 use std::io;
@@ -55,17 +55,24 @@ pub struct Exchange {
     ear: Arc<Ear>,
 }
 
-/// One query on its way to one server.
+/// Whither a query goes, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Try<'a> {
+pub struct Way {
     /// Whom to ask.
     pub server: SocketAddr,
     /// The address to ask from, where routing shall not choose it.
     pub source: Option<IpAddr>,
-    /// What to ask.
-    pub query: &'a Query,
     /// When to give up.
     pub deadline: Instant,
+}
+
+/// One query on its way to one server.
+#[derive(Debug, Clone, Copy)]
+pub struct Try<'a> {
+    /// Whither.
+    pub way: Way,
+    /// What to ask.
+    pub query: &'a Query,
     /// Counts the datagrams that came meanwhile and were not the response.
     pub ignored: &'a AtomicU64,
 }

@@ -14,6 +14,9 @@ use std::time::Duration;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use rustix::net::{RecvFlags, SendFlags, connect_unspec};
 use smallvec::SmallVec;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -53,7 +56,8 @@ pub(super) struct Port {
     server: Option<SocketAddr>,
     /// Who waits for a response to it.
     pub(super) waits: SmallVec<[u32; 2]>,
-    born: Instant,
+    /// When it has served long enough.
+    ends: Instant,
     uses: u32,
     lane: usize,
     standing: Standing,
@@ -188,7 +192,7 @@ impl Ports {
 
     /// A random case for a QNAME of so many octets.
     pub(super) fn draw_flips(&mut self, length: usize) -> io::Result<Flips> {
-        Flips::draw(length, || self.draw_id())
+        Flips::draw(length, |bits| self.entropy.fill(bits)).map_err(|_| io::ErrorKind::Other.into())
     }
 
     /// A socket for the next query, to be sent by [`Port::send`]. With little to do, and so for whoever measures with few
@@ -278,7 +282,7 @@ impl Ports {
     fn close_expired(&mut self, lane: usize, now: Instant) {
         for _ in 0..2 {
             let Some(&Rested { key: first, .. }) = self.lanes[lane].order.front() else { return };
-            let expired = |port: &Port| port.waits.is_empty() && now - port.born > LIFE;
+            let expired = |port: &Port| port.waits.is_empty() && now > port.ends;
             if !self.get_mut(first).is_none_or(|port| expired(port)) {
                 return;
             }
@@ -289,9 +293,8 @@ impl Ports {
 
     fn is_worn(&mut self, key: Key, now: Instant) -> bool {
         let uses = self.uses;
-        self.get_mut(key).is_none_or(|port| {
-            port.uses >= uses || port.standing != Standing::Serves || now - port.born > LIFE
-        })
+        self.get_mut(key)
+            .is_none_or(|port| port.uses >= uses || port.standing != Standing::Serves || now > port.ends)
     }
 
     /// Whoever waited there waits no longer.
@@ -334,10 +337,17 @@ impl Ports {
             Type::DGRAM.nonblocking(),
             Some(Protocol::UDP),
         )?;
-        // An unconnected socket hears that nobody listens only if it asks for it.
+        // An unconnected socket hears that nobody listens only if it asks for it. Path MTUs are no matter: queries fit any
+        // path, and to look for what a router has said takes time.
         match source {
-            IpAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
-            IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+            IpAddr::V4(_) => {
+                setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+                _ = set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE);
+            }
+            IpAddr::V6(_) => {
+                setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+                _ = set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::PROBE);
+            }
         }
         let standing = self.bind(&socket, source)?;
         let key = self.free.last().copied().unwrap_or(self.open.len() as Key);
@@ -346,7 +356,7 @@ impl Ports {
             socket: socket.into(),
             server: None,
             waits: SmallVec::new(),
-            born: now,
+            ends: now + LIFE,
             uses: 0,
             lane,
             standing,

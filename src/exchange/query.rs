@@ -56,6 +56,11 @@ pub struct Query {
 impl Query {
     /// Writes the query. RD is always set: we ask servers that shall find the answer.
     pub fn new(ask: &Ask, dialect: Dialect) -> Query {
+        Query::with_cookie(ask, dialect, None)
+    }
+
+    /// Writes the query with a COOKIE option, if it has an OPT record. A response with another client's is then not its own.
+    pub fn with_cookie(ask: &Ask, dialect: Dialect, cookie: Option<&(KeptCookie, Demand)>) -> Query {
         let mut flags = flag::RD;
         if ask.checking_disabled {
             flags |= flag::CD;
@@ -64,7 +69,7 @@ impl Query {
             flags |= flag::AD;
         }
         // Laid out first, then copied in one run.
-        let mut bytes = [0; HEADER + MAX_NAME + 4 + OPT];
+        let mut bytes = [0; HEADER + MAX_NAME + 4 + OPT + COOKIE];
         bytes[2..4].copy_from_slice(&flags.to_be_bytes());
         bytes[5] = 1;
         let name_end = HEADER + ask.qname.wire().len();
@@ -73,39 +78,37 @@ impl Query {
         bytes[name_end..name_end + 2].copy_from_slice(&ask.qtype.0.to_be_bytes());
         bytes[name_end + 2..question_end].copy_from_slice(&ask.qclass.to_be_bytes());
         let mut end = question_end;
+        let cookie = cookie.filter(|_| dialect == Dialect::Edns);
         if dialect == Dialect::Edns {
             bytes[11] = 1;
             end += OPT;
             // Behind its owner, the root.
-            let record = &mut bytes[question_end + 1..end];
+            let record = &mut bytes[question_end + 1..];
             let flags = if ask.dnssec_ok { edns::DO } else { 0 };
             record[..2].copy_from_slice(&RType::OPT.0.to_be_bytes());
             record[2..4].copy_from_slice(&PAYLOAD.to_be_bytes());
             record[4..8].copy_from_slice(&u32::from(flags).to_be_bytes());
+            if let Some((cookie, _)) = cookie {
+                let value = cookie.value();
+                let length = value.len() as u16;
+                record[8..10].copy_from_slice(&(4 + length).to_be_bytes());
+                record[10..12].copy_from_slice(&option::COOKIE.to_be_bytes());
+                record[12..14].copy_from_slice(&length.to_be_bytes());
+                record[14..14 + value.len()].copy_from_slice(value);
+                end += 4 + value.len();
+            }
         }
-        Query { bytes: SmallVec::from_slice(&bytes[..end]), question_end, case: Case::Any, cookie: None }
+        Query {
+            bytes: SmallVec::from_slice(&bytes[..end]),
+            question_end,
+            case: Case::Any,
+            cookie: cookie.map(|(cookie, demand)| (cookie.client(), *demand)),
+        }
     }
 
-    /// The same query. In [`Case::Exact`] each time it is sent over UDP its letters are in a new random case.
-    pub fn in_case(self, case: Case) -> Query {
-        Query { case, ..self }
-    }
-
-    /// The same query with a COOKIE option, if it has an OPT record. A response with another client's is not its own.
-    pub fn with_cookie(mut self, cookie: &KeptCookie, demand: Demand) -> Query {
-        let length = self.question_end + OPT - 2;
-        if self.bytes.len() != length + 2 {
-            return self;
-        }
-        let value = cookie.value();
-        self.bytes[length..].copy_from_slice(&(4 + value.len() as u16).to_be_bytes());
-        let mut option = [0; COOKIE];
-        option[..2].copy_from_slice(&option::COOKIE.to_be_bytes());
-        option[2..4].copy_from_slice(&(value.len() as u16).to_be_bytes());
-        option[4..4 + value.len()].copy_from_slice(value);
-        self.bytes.extend_from_slice(&option[..4 + value.len()]);
-        self.cookie = Some((cookie.client(), demand));
-        self
+    /// In [`Case::Exact`] each time it is sent over UDP its letters are in a new random case.
+    pub fn set_case(&mut self, case: Case) {
+        self.case = case;
     }
 
     /// Our cookie, where it carries one.
@@ -178,8 +181,7 @@ mod tests {
     #[test]
     fn a_cookie_is_sent_in_the_opt_record_and_nowhere_else() {
         let cookie = Cookie { client: [1; 8], server: &[2; 32] }.keep();
-        let query = Query::new(&ask(), Dialect::Edns).with_cookie(&cookie, Demand::Nothing);
-        let bytes = query.with_id(1);
+        let bytes = Query::with_cookie(&ask(), Dialect::Edns, Some(&(cookie, Demand::Nothing))).with_id(1);
         let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
         let sent = request.edns.unwrap().cookie().unwrap().unwrap();
         assert_eq!((sent.client, sent.server), ([1; 8], &[2; 32][..]));
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn a_plain_query_has_no_opt_record() {
         let cookie = KeptCookie::of_client([1; 8]);
-        let bytes = Query::new(&ask(), Dialect::Plain).with_cookie(&cookie, Demand::Cookie).with_id(1);
+        let bytes = Query::with_cookie(&ask(), Dialect::Plain, Some(&(cookie, Demand::Cookie))).with_id(1);
         let Parsed::Query(request) = Request::parse(&bytes) else { panic!("a query") };
         assert!(request.edns.is_none());
         assert_eq!(request.flags, flag::RD);

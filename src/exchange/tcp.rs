@@ -17,7 +17,7 @@ use crate::wire::message::Message;
 pub(super) async fn exchange(exchange: &Exchange, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
     let id = exchange.draw_id()?;
     let begun = Instant::now();
-    let message = timeout_at(attempt.deadline, converse(attempt, id, &exchange.ear))
+    let message = timeout_at(attempt.way.deadline, converse(attempt, id, &exchange.ear))
         .await
         .unwrap_or(Err(ExchangeError::Timeout))?;
     Ok(Reply { message, rtt: begun.elapsed() })
@@ -25,7 +25,7 @@ pub(super) async fn exchange(exchange: &Exchange, attempt: &Try<'_>) -> Result<R
 
 async fn converse(attempt: &Try<'_>, id: u16, ear: &Ear) -> Result<Message, ExchangeError> {
     let network = |error: io::Error| ExchangeError::Unreachable(error.kind());
-    let mut stream = open(attempt)?.connect(attempt.server).await.map_err(network)?;
+    let mut stream = open(attempt)?.connect(attempt.way.server).await.map_err(network)?;
     let query = attempt.query.with_id(id);
     // RFC 7766 §8: length and message in one segment.
     let mut framed = SmallVec::<[u8; 300]>::from_slice(&(query.len() as u16).to_be_bytes());
@@ -33,7 +33,7 @@ async fn converse(attempt: &Try<'_>, id: u16, ear: &Ear) -> Result<Message, Exch
     stream.write_all(&framed).await.map_err(network)?;
     let local = if ear.is_open() { stream.local_addr().ok() } else { None };
     let heard = local.map(|local| {
-        let server = attempt.server;
+        let server = attempt.way.server;
         Note { server, local, transport: Transport::Tcp, sent: Instant::now(), answered: None }
     });
     if let Some(note) = heard {
@@ -52,12 +52,12 @@ async fn converse(attempt: &Try<'_>, id: u16, ear: &Ear) -> Result<Message, Exch
 
 fn open(attempt: &Try<'_>) -> Result<TcpSocket, ExchangeError> {
     let local = |error: io::Error| ExchangeError::Local(error.kind());
-    let socket = match attempt.server {
+    let socket = match attempt.way.server {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }
     .map_err(local)?;
-    if let Some(source) = attempt.source {
+    if let Some(source) = attempt.way.source {
         socket.bind(SocketAddr::new(source, 0)).map_err(local)?;
     }
     Ok(socket)

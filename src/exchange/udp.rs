@@ -24,6 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::accept::{Mismatch, accept_datagram};
 use super::ear::Ear;
 use super::flips::Flips;
+use super::lane::{Ended, Landed, Landing, Silent};
 use super::port::{self, Leave, Ports};
 use super::{ExchangeError, Query, Reply, Try};
 use crate::wire::message::Message;
@@ -60,6 +61,8 @@ pub(super) struct State {
     pub(super) waits: Vec<Option<Wait>>,
     pub(super) free: Vec<u32>,
     pub(super) datagram: Box<[u8]>,
+    /// What it says.
+    message: Message,
     /// The query that is being sent.
     pub(super) query: Vec<u8>,
     /// Queries of the lane are kept back, to leave together.
@@ -67,16 +70,7 @@ pub(super) struct State {
     pub(super) leaving: Vec<u32>,
     pub(super) ear: Arc<Ear>,
     /// Of queries of the lane.
-    pub(super) landed: VecDeque<News>,
-}
-
-/// What there is to be told of a query of the lane.
-#[allow(clippy::large_enum_variant)] // nearly all are the large one; a box would cost each of them an allocation
-pub(super) enum News {
-    /// It has ended, and waits no longer.
-    Ended { token: u64, sent: Instant, at: Instant, ignored: u32, outcome: Result<Message, ExchangeError> },
-    /// Its first wait has, in vain.
-    Silent { token: u64, slot: u32 },
+    pub(super) landed: VecDeque<Landed>,
 }
 
 /// A query that was sent.
@@ -117,6 +111,7 @@ impl Line {
             waits: Vec::new(),
             free: Vec::new(),
             datagram: vec![0; 1 << 16].into(),
+            message: Message::default(),
             query: Vec::new(),
             gathering: false,
             leaving: Vec::new(),
@@ -150,7 +145,7 @@ impl Drop for Line {
 
 /// Sends a query and waits.
 pub(super) async fn exchange(desk: Arc<Desk>, attempt: &Try<'_>) -> Result<Reply, ExchangeError> {
-    let slot = desk.send(attempt, Instant::now(), Party::Task(None))?;
+    let slot = desk.send(attempt.way, attempt.query.clone(), Instant::now(), Party::Task(None))?;
     Waiting { desk, slot, ignored: Some(attempt.ignored) }.await
 }
 
@@ -241,7 +236,7 @@ impl Desk {
                 // First of all that nothing came: whoever is to be asked now may still answer in time.
                 Party::Lane { token, due } if due <= now => {
                     wait.party = Party::Task(None);
-                    state.landed.push_back(News::Silent { token, slot: slot as u32 });
+                    state.landed.push_back(Landed { token, landing: Landing::Silent(Silent(slot as u32)) });
                 }
                 _ if wait.deadline <= now => state.settle(slot as u32, Err(ExchangeError::Timeout), now),
                 _ => {}
@@ -277,8 +272,8 @@ impl State {
                 waker.take().into_iter().for_each(Waker::wake);
             }
             Party::Lane { token, .. } => {
-                let (token, sent, ignored) = (*token, wait.sent, wait.ignored);
-                self.landed.push_back(News::Ended { token, sent, at: now, ignored, outcome });
+                let ended = Ended { sent: wait.sent, at: now, ignored: wait.ignored, outcome };
+                self.landed.push_back(Landed { token: *token, landing: Landing::Ended(ended) });
                 self.waits[slot as usize] = None;
                 self.free.push(slot);
             }
@@ -312,23 +307,28 @@ impl State {
 
     /// Says whether somebody waited for it.
     fn hand_out(&mut self, key: port::Key, length: usize, from: SocketAddr, now: Instant) -> bool {
-        let Some(port) = self.ports.get_mut(key) else { return false };
-        let waits = port.waits.clone();
         self.ear.hold(&self.datagram[..length]);
-        for &slot in &waits {
+        let mut nth = 0;
+        while let Some(&slot) = self.ports.get_mut(key).and_then(|port| port.waits.get(nth)) {
+            nth += 1;
             let Some(wait) = &self.waits[slot as usize] else { continue };
             if !is_same(wait.server, from) {
                 continue;
             }
-            match accept_datagram(&wait.query, &wait.flips, wait.id, &mut self.datagram[..length]) {
-                Ok(message) => self.settle_heard(slot, message, now),
+            let datagram = &mut self.datagram[..length];
+            match accept_datagram(&wait.query, &wait.flips, wait.id, datagram, &mut self.message) {
+                Ok(()) => {
+                    let message = std::mem::take(&mut self.message);
+                    self.settle_heard(slot, message, now);
+                }
                 Err(Mismatch::Case) => self.settle(slot, Err(ExchangeError::Case), now),
                 Err(Mismatch::NoCookie) => self.settle(slot, Err(ExchangeError::NoCookie), now),
                 Err(_) => continue,
             }
             return true;
         }
-        for slot in waits {
+        let waits = self.ports.get_mut(key).map(|port| port.waits.clone());
+        for slot in waits.into_iter().flatten() {
             let Some(wait) = &mut self.waits[slot as usize] else { continue };
             wait.ignored += 1;
             // Whoever cannot send from the server's address cannot be believed by chance either.

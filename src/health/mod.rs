@@ -144,12 +144,7 @@ impl Health {
             Signal::QueryFailed(_) => {
                 self.retry_at_micros.fetch_max(micros(now.monotonic + RETRY), Relaxed);
             }
-            Signal::QueryAnswered => {
-                // The ordinary case writes nothing that other workers read.
-                if self.standing.load(Relaxed) == Standing::UP.pack() {
-                    return;
-                }
-            }
+            Signal::QueryAnswered => {}
         }
         let after = |packed| Some(Standing::unpack(packed).after(signal, self.rules).pack());
         let Ok(before) = self.standing.fetch_update(Relaxed, Relaxed, after) else { return };
@@ -161,6 +156,14 @@ impl Health {
         }
         if before.state != after.state {
             self.changed(before.state, after.state, signal, now);
+        }
+    }
+
+    /// As [`Health::note`] with [`Signal::QueryAnswered`]. The ordinary case writes nothing that other workers read, nor does
+    /// it ask when that was.
+    pub fn answered(&self, now: impl FnOnce() -> Now) {
+        if self.standing.load(Relaxed) != Standing::UP.pack() {
+            self.note(Signal::QueryAnswered, now());
         }
     }
 
@@ -207,7 +210,7 @@ impl Health {
 
     /// Whether a query is to go elsewhere, as the server came back a moment ago: all of its load at once might take it
     /// down again. Its part grows evenly; `chance` is this query's lot, from 0 to 1.
-    pub fn is_held_back(&self, now: Now, chance: f32) -> bool {
+    pub fn is_held_back(&self, now: Now, chance: impl FnOnce() -> f32) -> bool {
         let back_at = self.back_at_micros.load(Relaxed);
         if back_at == 0 {
             return false;
@@ -217,7 +220,7 @@ impl Health {
             self.back_at_micros.store(0, Relaxed);
             return false;
         }
-        chance > since as f32 / micros(SLOW_START) as f32
+        chance() > since as f32 / micros(SLOW_START) as f32
     }
 
     /// Waits until a query failed and a probe should say whether the server is still there.
@@ -340,12 +343,13 @@ mod tests {
     #[test]
     fn a_server_that_came_back_has_its_whole_load_after_ten_seconds() {
         let health = health(Judge::Probes);
-        assert!(!health.is_held_back(at(1), 1.0), "it was never down");
+        assert!(!health.is_held_back(at(1), || 1.0), "it was never down");
         (0..2).for_each(|_| health.note(Signal::ProbeFailed(Reason::Timeout), at(1)));
         (0..2).for_each(|_| health.note(Signal::ProbePassed, at(20)));
         assert_eq!(health.state(), State::Up);
-        let held =
-            |seconds| (1..=10).filter(|tenth| health.is_held_back(at(seconds), *tenth as f32 / 10.0)).count();
+        let held = |seconds| {
+            (1..=10).filter(|tenth| health.is_held_back(at(seconds), || *tenth as f32 / 10.0)).count()
+        };
         assert_eq!([held(20), held(25), held(29), held(30), held(31)], [10, 5, 1, 0, 0]);
     }
 

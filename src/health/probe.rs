@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Health, Reason, Signal, State};
-use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try, clock};
+use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try, Way, clock};
 use crate::query::Now;
 use crate::wire::{Name, RType, rcode};
 
@@ -69,13 +69,9 @@ impl Prober {
     }
 
     async fn ask(&self) -> Result<Duration, Ill> {
-        let attempt = Try {
-            server: self.health.server,
-            source: self.probe.source,
-            query: &self.query,
-            deadline: clock::after(self.probe.timeout),
-            ignored: &AtomicU64::new(0),
-        };
+        let deadline = clock::after(self.probe.timeout);
+        let way = Way { server: self.health.server, source: self.probe.source, deadline };
+        let attempt = Try { way, query: &self.query, ignored: &AtomicU64::new(0) };
         let reply = self.exchange.udp(&attempt).await.map_err(|error| match error {
             ExchangeError::Timeout => Ill::Server(Reason::Timeout),
             ExchangeError::Unreachable(_) => Ill::Server(Reason::Unreachable),

@@ -123,7 +123,8 @@ async fn lead_on(
 ) -> Cached {
     let spec = snapshot.table.route(route);
     let said = ask(worker, snapshot, spec.target, &spec.domain, name, question).await;
-    let cached = conclude(worker, snapshot, key, said, &spec.caps, worker.now().monotonic);
+    let mut cached = fetched(said, worker.now().monotonic);
+    conclude(worker, snapshot, key, &mut cached, &spec.caps);
     lead.land(&cached);
     cached
 }
@@ -135,12 +136,10 @@ async fn fetch_alone(
     route: u32,
     name: Name,
     question: Question,
-    (key, held): (ResponseKey, Option<Held>),
+    (key, held): (ResponseKey, Held),
 ) {
-    if let Some(held) = held {
-        let lead = worker.shared.flights.take_up(held);
-        lead_on(&worker, &snapshot, route, &name, &question, (&key, lead)).await;
-    }
+    let lead = worker.shared.flights.take_up(held, &key);
+    lead_on(&worker, &snapshot, route, &name, &question, (&key, lead)).await;
 }
 
 /// What lands, or what stands in for it once its client has waited long enough (RFC 8767 §5: the client response timer).
@@ -196,26 +195,31 @@ fn at_hand(
     Err(wanted)
 }
 
-/// Keeps what a source said. Where it has no answer, one that it gave before stands in (RFC 8767).
+/// What a source said now; it holds for as long as [`conclude`] finds.
+pub(super) fn fetched((outcome, server): (Outcome, Option<SocketAddr>), now: Duration) -> Cached {
+    Cached { outcome, server, stored: now, holds: Duration::ZERO }
+}
+
+/// Keeps what a source said, capped to what its route allows. Where it has no answer, one that it gave before stands in
+/// (RFC 8767).
 pub(super) fn conclude(
     worker: &Worker,
     snapshot: &Snapshot,
     key: &ResponseKey,
-    (outcome, server): (Outcome, Option<SocketAddr>),
+    cached: &mut Cached,
     caps: &Caps,
-    now: Duration,
-) -> Cached {
+) {
     let responses = &worker.shared.responses;
-    let cached = capped(outcome, server, caps, now);
+    cached.holds = cap(&mut cached.outcome, caps);
     let longest = snapshot.keeping.serve_stale;
     if cached.is_failure()
         && !longest.is_zero()
-        && let Some(stale) = responses.stand_in(key, now, longest, caps.failure_ttl)
+        && let Some(stale) = responses.stand_in(key, cached.stored, longest, caps.failure_ttl)
     {
-        return stale;
+        *cached = stale;
+        return;
     }
-    responses.put(key, &cached);
-    cached
+    responses.put(key, cached);
 }
 
 /// The bits of a query that change what a source says.
@@ -289,11 +293,10 @@ pub(super) fn said(group: &Group, outcome: Result<Answered, Failed>) -> (Outcome
     }
 }
 
-/// Caps what a source said to what its route allows, and decides how long it holds.
-fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Duration) -> Cached {
+/// Caps what a source said to what its route allows, and says how long it holds.
+fn cap(outcome: &mut Outcome, caps: &Caps) -> Duration {
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    let mut outcome = outcome;
-    let holds = match &mut outcome {
+    match outcome {
         Err((failure, _)) if failure.is_of_the_moment() => Duration::ZERO,
         Err(_) => caps.failure_ttl,
         Ok(response) if response.rcode != rcode::NOERROR && response.rcode != rcode::NXDOMAIN => {
@@ -312,8 +315,7 @@ fn capped(outcome: Outcome, server: Option<SocketAddr>, caps: &Caps, now: Durati
                 _ => caps.failure_ttl,
             }
         }
-    };
-    Cached { outcome, server, stored: now, holds }
+    }
 }
 
 /// What is cached, its TTLs as they stand now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::walk::{Failed, Trace, Walked};
+use super::walk::{Failed, Trace};
 use super::{Snapshot, Worker};
 use crate::cache::answer::{Finished, Key, Origin, Ttl};
 use crate::policy::{Checked, Pass, Policy, Proof};
@@ -75,11 +75,16 @@ pub(super) enum Keep {
 }
 
 /// Writes an answer, keeps it where it may be asked for again, records it.
-pub(super) fn answer(worker: &Worker, asked: &Asked<'_>, walked: &Walked, may: Keep, out: &mut Vec<u8>) {
-    let Walked { response, trace } = walked;
+pub(super) fn answer(
+    worker: &Worker,
+    asked: &Asked<'_>,
+    (response, trace): (&Response, &Trace),
+    may: Keep,
+    out: &mut Vec<u8>,
+) {
     let (fit, turn) = write(worker, asked, response, out);
     if fit == Fit::Whole && may == Keep::Yes {
-        keep(worker, asked, walked, turn, out);
+        keep(worker, asked, (response, trace), turn, out);
     }
     let code = expressible(response.rcode, asked.request);
     conclude(worker, asked, trace, code, response.ede.first().map(|ede| ede.code), out);
@@ -242,8 +247,13 @@ fn turn(response: &Response) -> Option<Turn> {
     })
 }
 
-fn keep(worker: &Worker, asked: &Asked<'_>, walked: &Walked, turn: Option<Turn>, wire: &[u8]) {
-    let Walked { response, trace } = walked;
+fn keep(
+    worker: &Worker,
+    asked: &Asked<'_>,
+    (response, trace): (&Response, &Trace),
+    turn: Option<Turn>,
+    wire: &[u8],
+) {
     // Most names are asked once. What is asked a second time is found among the responses, and kept then.
     // What stands in for something better is asked for again each time.
     if matches!(trace.source, Source::Forward | Source::Recurse) || response.is_stale() {
@@ -339,10 +349,7 @@ fn record(worker: &Worker, asked: &Asked<'_>, trace: &Trace, code: u16, ede: Opt
     let request = asked.request;
     worker.emit(&Event {
         unix_micros: asked.now.unix_micros,
-        duration_micros: match trace.source {
-            Source::AnswerCache => micros_between(asked.now, worker.lately(asked.now)),
-            _ => micros(worker, asked.now),
-        },
+        duration_micros: micros(worker, asked.now),
         path: *asked.path,
         network: asked.client.map(|client| client.network),
         view: asked.client.map(|client| client.view),
@@ -367,9 +374,6 @@ pub(super) fn conclude_cached(worker: &Worker, asked: &Asked<'_>, origin: &Origi
 }
 
 fn micros(worker: &Worker, since: Now) -> u32 {
-    micros_between(since, worker.now().monotonic)
-}
-
-fn micros_between(since: Now, until: Duration) -> u32 {
-    u32::try_from(until.saturating_sub(since.monotonic).as_micros()).unwrap_or(u32::MAX)
+    let taken = worker.lately().monotonic.saturating_sub(since.monotonic);
+    u32::try_from(taken.as_micros()).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,6 @@
 //! from the root) becomes a task and goes on from where it stands.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,11 +14,11 @@ use smallvec::SmallVec;
 use tokio::task::spawn_local;
 
 use super::Worker;
-use super::fetch::{Outcome, conclude, landed_or_stale, said};
+use super::fetch::{conclude, fetched, landed_or_stale, said};
 use super::finish::{self, Asked, Keep};
 use super::step::{InHand, Wanted};
 use super::straight;
-use crate::cache::{Cached, Flight, Held, Lead};
+use crate::cache::{Cached, Flight, Held};
 use crate::exchange::{Gathering, Landed};
 use crate::policy::Ticket;
 use crate::query::{Failure, Now, Path};
@@ -50,14 +49,6 @@ pub enum Landing {
     Silence,
 }
 
-/// A query that waits for a response of the lane.
-pub(super) struct Pending {
-    trip: Box<Trip>,
-    leg: Leg,
-    held: Held,
-    first: First,
-}
-
 /// A query, and what was fetched for it so far.
 pub(super) struct Trip {
     /// What its sender is known by; nobody waits for what is fetched anew.
@@ -68,18 +59,33 @@ pub(super) struct Trip {
     in_hand: Vec<InHand>,
     /// Its place among those of its client's prefix.
     share: Option<Ticket>,
+    /// What it waits for.
+    waits_for: Option<Underway>,
 }
 
 impl Trip {
+    fn lands(mut self: Box<Self>) -> Option<(Box<Trip>, Underway)> {
+        let underway = self.waits_for.take()?;
+        Some((self, underway))
+    }
+
     fn of_nobody(path: Path, now: Now) -> Box<Trip> {
-        Box::new(Trip { ticket: None, packet: SmallVec::new(), path, now, in_hand: Vec::new(), share: None })
+        let (packet, in_hand) = (SmallVec::new(), Vec::new());
+        Box::new(Trip { ticket: None, packet, path, now, in_hand, share: None, waits_for: None })
     }
 }
 
-/// What it waits for.
+/// What is asked.
 struct Leg {
     wanted: Box<Wanted>,
     caps: Caps,
+}
+
+/// A question on its way.
+struct Underway {
+    leg: Leg,
+    held: Held,
+    first: First,
 }
 
 /// The query at hand. A panic costs it its reply, and must not cost its sender's place too.
@@ -100,14 +106,10 @@ impl Worker {
     /// Sends what the query that was admitted last has to wait for, and keeps the query under `ticket`.
     pub fn begin(&self, packet: &[u8], path: &Path, now: Now, ticket: usize) -> Begin {
         let Some(wanted) = self.wanted.take() else { return Begin::Task };
-        let trip = self.spare_trips.fill(Trip {
-            ticket: Some(ticket),
-            packet: SmallVec::from_slice(packet),
-            path: *path,
-            now,
-            in_hand: Vec::new(),
-            share: Some(self.take_share(path)),
-        });
+        let mut trip = self.spare_trips.take().unwrap_or_else(|| Trip::of_nobody(*path, now));
+        (trip.ticket, trip.path, trip.now) = (Some(ticket), *path, now);
+        trip.packet.extend_from_slice(packet);
+        trip.share = Some(self.take_share(path));
         match self.launch(trip, wanted, now) {
             Ok(()) => Begin::Underway,
             Err(_) => Begin::Task,
@@ -138,23 +140,31 @@ impl Worker {
         self.refresh();
         loop {
             let landed = self.next_landed()?;
-            let Some(pending) = self.pending.borrow_mut().try_remove(landed.token as usize) else { continue };
-            let Pending { trip, leg, held, first } = pending;
+            let trip = self.pending.borrow_mut().try_remove(landed.token as usize);
+            let Some((trip, Underway { leg, held, first })) = trip.and_then(Trip::lands) else {
+                self.exchange.dismiss(landed);
+                continue;
+            };
             // Set free, for others to ask, if this ends in a panic.
-            let lead = self.shared.flights.take_up(held);
+            let lead = self.shared.flights.take_up(held, &leg.wanted.key);
             let ticket = trip.ticket;
             let _in_hand = InHandOf { worker: self, ticket };
-            let now = self.now();
-            let landing = match first.land(&leg.wanted.ask, landed) {
-                Ok((answered, server)) => {
-                    let cached = self.keep(lead, &leg, (Ok(answered.response), Some(server)), now);
+            let now = self.lately();
+            let landing = match first.land(&leg.wanted.ask, landed.landing, &self.exchange) {
+                Ok((response, server)) => {
+                    let mut cached = fetched((Ok(response), Some(server)), now.monotonic);
+                    conclude(self, &self.snapshot(), &leg.wanted.key, &mut cached, &leg.caps);
+                    lead.land(&cached);
                     if ticket.is_some() {
                         self.arrive(trip, Some((leg.wanted, cached)), now, out)
                     } else {
                         None
                     }
                 }
-                Err(unsettled) => self.remain(trip, leg, lead, unsettled, now, out),
+                Err(unsettled) => {
+                    let held = lead.hold();
+                    self.remain(trip, leg, held, unsettled, now, out)
+                }
             };
             if let (Some(ticket), Some(landing)) = (ticket, landing) {
                 return Some((ticket, landing));
@@ -168,11 +178,14 @@ impl Worker {
         self: &Rc<Self>,
         mut trip: Box<Trip>,
         leg: Leg,
-        lead: Lead<'_>,
+        held: Held,
         unsettled: Box<Unsettled>,
         now: Now,
         out: &mut Vec<u8>,
     ) -> Option<Landing> {
+        // Set free, for others to ask, if this ends in a panic.
+        let key = leg.wanted.key.clone();
+        let lead = self.shared.flights.take_up(held, &key);
         let nobodys = |trip: &Trip| Trip::of_nobody(trip.path, trip.now);
         if let Some(stale) = self.stand_in(&trip, &leg, now) {
             // Who waited has waited long enough; the source is still listened to, for the next.
@@ -197,6 +210,7 @@ impl Worker {
     fn next_landed(&self) -> Option<Landed> {
         let mut landed = self.landed.borrow_mut();
         if landed.is_empty() {
+            self.reading.ends();
             self.exchange.take_landed(&mut landed);
         }
         landed.pop_front()
@@ -273,24 +287,12 @@ impl Worker {
         let Some(first) = group.launch(&wanted.ask, &self.exchange, now, place.key() as u64) else {
             return Err(trip);
         };
-        let Some(held) = lead.hold() else { return Err(trip) };
+        let held = lead.hold();
         shared.responses.count_miss();
-        place.insert(Pending { trip, leg: Leg { wanted, caps: spec.caps }, held, first });
+        let mut trip = trip;
+        trip.waits_for = Some(Underway { leg: Leg { wanted, caps: spec.caps }, held, first });
+        place.insert(trip);
         Ok(())
-    }
-
-    /// Keeps what a source said, and gives it to all who wait for it.
-    fn keep(
-        &self,
-        lead: Lead<'_>,
-        leg: &Leg,
-        (outcome, server): (Outcome, Option<SocketAddr>),
-        now: Now,
-    ) -> Cached {
-        let (key, snapshot) = (&leg.wanted.key, self.snapshot());
-        let cached = conclude(self, &snapshot, key, (outcome, server), &leg.caps, now.monotonic);
-        lead.land(&cached);
-        cached
     }
 
     /// Answers with what has come, or walks again with that and what was in hand. `None`: it waits for the next.
@@ -309,21 +311,19 @@ impl Worker {
             finish::refuse(self, &asked, Failure::NoNetwork, out);
             return Some(Landing::Reply);
         };
-        let plain = news.and_then(|(wanted, cached)| {
-            match straight::end(&snapshot, &request, now.monotonic, &wanted.routes, cached) {
-                Ok(walked) => {
-                    self.spare_wanted.give(wanted);
-                    Some(walked)
-                }
-                Err(cached) => {
-                    let Wanted { key, routes, .. } = *wanted;
-                    trip.in_hand.push(InHand { key, cached, routes });
-                    None
-                }
+        let mut is_answered = false;
+        if let Some((wanted, mut cached)) = news {
+            let trace = straight::end(&snapshot, &request, now.monotonic, &wanted.routes, &mut cached);
+            if let (Some(trace), Ok(response)) = (trace, &cached.outcome) {
+                finish::answer(self, &asked, (response, &trace), Keep::Yes, out);
+                self.spare_wanted.give(wanted);
+                is_answered = true;
+            } else {
+                let Wanted { key, routes, .. } = *wanted;
+                trip.in_hand.push(InHand { key, cached, routes });
             }
-        });
-        let outcome = if let Some(walked) = plain {
-            finish::answer(self, &asked, &walked, Keep::Yes, out);
+        }
+        let outcome = if is_answered {
             Ok(())
         } else {
             self.answer_at_once(&snapshot, &asked, known.view, now, &trip.in_hand, out)
@@ -332,6 +332,7 @@ impl Worker {
             let (arrived, asked, share) = (trip.now, trip.packet.len(), trip.share.take());
             let landing = self.let_go(share, &trip.path, [arrived, now], asked, out);
             trip.in_hand.clear();
+            trip.packet.clear();
             if trip.packet.spilled() {
                 trip.packet = SmallVec::new();
             }
@@ -346,18 +347,19 @@ impl Worker {
         self: Rc<Self>,
         trip: Box<Trip>,
         leg: Leg,
-        held: Option<Held>,
+        held: Held,
         unsettled: Box<Unsettled>,
     ) -> Option<Vec<u8>> {
         let mut trip = trip;
         let Leg { wanted, caps } = leg;
         let shared = Arc::clone(&self.shared);
         // Set free if this task is ended.
-        let lead = shared.flights.take_up(held?);
+        let lead = shared.flights.take_up(held, &wanted.key);
         let group = Arc::clone(unsettled.group());
         let said = said(&group, unsettled.go_on(&wanted.ask, &self.exchange).await);
         let snapshot = Arc::clone(&*self.snapshot());
-        let cached = conclude(&self, &snapshot, &wanted.key, said, &caps, self.now().monotonic);
+        let mut cached = fetched(said, self.now().monotonic);
+        conclude(&self, &snapshot, &wanted.key, &mut cached, &caps);
         lead.land(&cached);
         trip.ticket?;
         trip.in_hand.push(InHand { key: wanted.key, cached, routes: wanted.routes });
@@ -365,7 +367,7 @@ impl Worker {
     }
 
     async fn resolve_trip(self: Rc<Self>, trip: Box<Trip>) -> Option<Vec<u8>> {
-        let Trip { ticket: _, packet, path, now, in_hand, share } = *trip;
+        let Trip { packet, path, now, in_hand, share, .. } = *trip;
         let asked = packet.len();
         let reply = Rc::clone(&self).resolve_with(packet.into_boxed_slice(), path, now, &in_hand).await?;
         self.let_go_later(share, path, now, asked, reply).await

@@ -1,4 +1,4 @@
-//! The time, for answers that were at hand: a reading of the clock costs a hit a fifteenth of its instructions.
+//! The time, for answers that took none of it: a reading of the clock costs a hit a fifteenth of its instructions.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,26 +13,34 @@ const SERVES: u8 = 8;
 #[derive(Default)]
 pub(super) struct Reading {
     batch: Cell<Duration>,
-    said: Cell<Duration>,
+    said: Cell<Option<Now>>,
     left: Cell<u8>,
 }
 
 impl Reading {
-    /// Something was done that takes longer than an answer at hand.
+    /// Something was done, or waited for, that takes longer than an answer at hand.
     pub(super) fn ends(&self) {
         self.left.set(0);
+    }
+
+    /// A batch began at this moment. If it is another than the last, what the clock said then is no longer true.
+    pub(super) fn belongs_to(&self, batch: Now) {
+        if self.batch.replace(batch.monotonic) != batch.monotonic {
+            self.ends();
+        }
     }
 }
 
 impl Worker {
-    /// The time, near enough for an answer that was at hand when `batch` was read.
-    pub(super) fn lately(&self, batch: Now) -> Duration {
-        let Reading { batch: of, said, left } = &self.reading;
-        if of.replace(batch.monotonic) != batch.monotonic || left.get() == 0 {
-            said.set(self.now().monotonic);
+    /// The time, near enough for one of several answers that are written in a row.
+    pub(super) fn lately(&self) -> Now {
+        let Reading { said, left, .. } = &self.reading;
+        let now = said.get().filter(|_| left.get() > 0).unwrap_or_else(|| {
             left.set(SERVES);
-        }
+            self.now()
+        });
+        said.set(Some(now));
         left.set(left.get() - 1);
-        said.get()
+        now
     }
 }

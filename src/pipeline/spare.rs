@@ -6,22 +6,15 @@
 use std::cell::RefCell;
 
 /// Boxes that are kept at most.
-const MOST: usize = 256;
+const MOST: usize = 192;
 
 /// Boxes of a worker that nobody uses now. What was in one stays there until it is used again.
 pub(super) struct Spare<T>(RefCell<Vec<Box<T>>>);
 
 impl<T> Spare<T> {
-    /// A box of this.
-    #[allow(clippy::unnecessary_box_returns)] // the box is what it is about
-    pub(super) fn fill(&self, value: T) -> Box<T> {
-        match self.0.borrow_mut().pop() {
-            Some(mut spare) => {
-                *spare = value;
-                spare
-            }
-            None => Box::new(value),
-        }
+    /// One of them, as it was given back: to be filled field by field, as what is made first is copied whole.
+    pub(super) fn take(&self) -> Option<Box<T>> {
+        self.0.borrow_mut().pop()
     }
 
     /// Takes one back.

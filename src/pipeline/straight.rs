@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fetch::{Bits, ask_for, note};
 use super::step::{Found, Wanted};
-use super::walk::{Trace, Walked};
+use super::walk::Trace;
 use super::{Snapshot, Worker};
 use crate::cache::{Cached, ResponseKey};
 use crate::query::{Response, Source};
@@ -22,7 +22,7 @@ pub(super) fn begin(
     view: u32,
     request: &Request<'_>,
     now: Duration,
-) -> Result<Option<Walked>, Box<Wanted>> {
+) -> Result<Option<(Response, Trace)>, Box<Wanted>> {
     // Where something may stand in at once, more is to be asked than whether it is cached.
     let may_be_plain = request.recursion_desired()
         && !matches!(request.qtype, RType::ANY | RType::CNAME)
@@ -41,48 +41,56 @@ pub(super) fn begin(
     let Some(cached) = shared.responses.get(&key, now) else {
         let ask = ask_for(&spec.domain, request.qname, request.qtype, bits);
         let routes = Found::first(&snapshot.table, route);
-        return Err(worker.spare_wanted.fill(Wanted { route, key, routes, ask, ended }));
+        return Err(match worker.spare_wanted.take() {
+            Some(mut wanted) => {
+                (wanted.route, wanted.ended) = (route, ended);
+                wanted.key = key;
+                wanted.routes = routes;
+                wanted.ask = ask;
+                wanted
+            }
+            None => Box::new(Wanted { route, key, routes, ask, ended }),
+        });
     };
-    let plain = walked(snapshot, request, route, now, cached, Source::ResponseCache).ok();
+    let mut cached = cached;
+    let trace = aged(snapshot, request, route, now, &mut cached, Source::ResponseCache);
+    let plain = trace.and_then(|trace| Some((cached.outcome.ok()?, trace)));
     if plain.is_some() {
         shared.responses.count_hit();
     }
     Ok(plain)
 }
 
-/// The answer, if what came was asked for by [`begin`] and is as plain as was hoped. Otherwise gives it back.
-#[allow(clippy::result_large_err)] // it is moved back, seldom; boxing it would cost those that are not
+/// If what came was asked for by [`begin`] and is as plain as was hoped, it is the answer, and is made as old as it is. Left
+/// where it is: what is moved is copied.
 pub(super) fn end(
     snapshot: &Snapshot,
     request: &Request<'_>,
     now: Duration,
     routes: &Found,
-    cached: Cached,
-) -> Result<Walked, Cached> {
-    match routes.only_first(&snapshot.table) {
-        Some(route) => walked(snapshot, request, route, now, cached, Source::Forward),
-        None => Err(cached),
-    }
+    cached: &mut Cached,
+) -> Option<Trace> {
+    let route = routes.only_first(&snapshot.table)?;
+    aged(snapshot, request, route, now, cached, Source::Forward)
 }
 
-#[allow(clippy::result_large_err)] // as above
-fn walked(
+fn aged(
     snapshot: &Snapshot,
     request: &Request<'_>,
     route: u32,
     now: Duration,
-    cached: Cached,
+    cached: &mut Cached,
     source: Source,
-) -> Result<Walked, Cached> {
-    let mut trace = Trace { route: Some(route), all_zones: false, ..Trace::default() };
-    let age = note(now, snapshot, snapshot.table.route(route).target, &cached, source, &mut trace);
-    match cached {
-        Cached { outcome: Ok(mut response), .. } if is_what_was_asked(request, &response) => {
-            response.grow_old(age);
-            Ok(Walked { response, trace })
-        }
-        other => Err(other),
+) -> Option<Trace> {
+    if !cached.outcome.as_ref().is_ok_and(|response| is_what_was_asked(request, response)) {
+        return None;
     }
+    let mut trace = Trace { route: Some(route), all_zones: false, ..Trace::default() };
+    let age = note(now, snapshot, snapshot.table.route(route).target, cached, source, &mut trace);
+    if let Ok(response) = &mut cached.outcome {
+        response.grow_old(age);
+    }
+    Some(trace)
 }
 
 /// Whether it is the RRset asked for: no alias to be followed, nothing of which another layer or another view might know

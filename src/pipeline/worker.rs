@@ -14,13 +14,13 @@ use tokio::task::spawn_local;
 
 use super::errand::{Errand, Mail, TRACED, TracedEvent};
 use super::finish::{self, Asked, Keep};
-use super::lane::{Pending, Trip};
+use super::lane::Trip;
 use super::reading::Reading;
 use super::snapshot::{Prefetch, Shared, Snapshot};
 use super::spare::Spare;
 use super::step::{Host, InHand, Means, Patience, Wanted};
 use super::straight;
-use super::walk::{Question, walk};
+use super::walk::{Question, Walked, walk};
 use crate::cache::answer::{self, End, Key};
 use crate::cache::{AnswerCache, PublishedCounts};
 use crate::exchange::{Exchange, Landed};
@@ -56,7 +56,7 @@ pub struct Worker {
     /// What something stood in for, in the walk at hand.
     pub(super) stood_in_for: RefCell<Option<Box<Wanted>>>,
     /// Queries that wait for a response of the lane.
-    pub(super) pending: RefCell<Slab<Pending>>,
+    pub(super) pending: RefCell<Slab<Box<Trip>>>,
     /// What was taken from the exchange and not looked at yet.
     pub(super) landed: RefCell<VecDeque<Landed>>,
     pub(super) spare_trips: Spare<Trip>,
@@ -150,6 +150,7 @@ impl Worker {
 
     fn decide(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {
         self.refresh();
+        self.reading.belongs_to(now);
         let request = match Request::parse(packet) {
             // Nobody can be answered on port 0.
             _ if path.client.port() == 0 => return Admit::Drop,
@@ -214,9 +215,10 @@ impl Worker {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<Wanted>> {
         if in_hand.is_empty()
-            && let Some(walked) = straight::begin(self, snapshot, view, asked.request, now.monotonic)?
+            && let Some((response, trace)) =
+                straight::begin(self, snapshot, view, asked.request, now.monotonic)?
         {
-            finish::answer(self, asked, &walked, Keep::Yes, out);
+            finish::answer(self, asked, (&response, &trace), Keep::Yes, out);
             return Ok(());
         }
         let question = Question::of(asked.request);
@@ -224,7 +226,9 @@ impl Worker {
         // With no patience the walk never waits, so one poll ends it.
         let walked = pin!(walk(self, snapshot, view, &question, means));
         match walked.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(Ok(walked))) => finish::answer(self, asked, &walked, Keep::Yes, out),
+            Poll::Ready(Ok(Ok(Walked { response, trace }))) => {
+                finish::answer(self, asked, (&response, &trace), Keep::Yes, out);
+            }
             Poll::Ready(Ok(Err(failed))) => finish::failure(self, asked, &failed, out),
             Poll::Ready(Err(wanted)) => return Err(wanted),
             Poll::Pending => unreachable!("a walk without patience does not wait"),
@@ -258,6 +262,7 @@ impl Worker {
         in_hand: &[InHand],
     ) -> Option<Vec<u8>> {
         self.refresh();
+        self.reading.ends();
         let Parsed::Query(request) = Request::parse(&packet) else { return None };
         let snapshot = Arc::clone(&*self.snapshot.borrow());
         let mut asked = Asked::new(&request, &path, now, &snapshot);
@@ -267,10 +272,10 @@ impl Worker {
             finish::refuse(&self, &asked, Failure::NoNetwork, &mut out);
             return Some(out);
         };
-        let question = Question::of(&request);
         let host = Host { worker: &self, snapshot: &snapshot, arrived: now.monotonic };
-        let means = Means::of(host, self.now(), &path, in_hand);
+        let (question, means) = (Question::of(&request), Means::of(host, self.now(), &path, in_hand));
         let mut walked = walk(&self, &snapshot, client.view, &question, means).await.ok()?;
+        self.reading.ends();
         let keep = if Arc::ptr_eq(&snapshot, &self.snapshot.borrow()) {
             Keep::Yes
         } else {
@@ -280,7 +285,9 @@ impl Worker {
             Keep::No
         };
         match walked {
-            Ok(walked) => finish::answer(&self, &asked, &walked, keep, &mut out),
+            Ok(Walked { response, trace }) => {
+                finish::answer(&self, &asked, (&response, &trace), keep, &mut out);
+            }
             Err(failed) => finish::failure(&self, &asked, &failed, &mut out),
         }
         Some(out)
@@ -379,10 +386,9 @@ impl Worker {
         let to = answer::Client {
             id: request.id,
             flags: request.flags,
-            question: request.question(),
             limit: finish::limit(asked, snapshot.udp_payload),
         };
-        let Some(found) = self.answers.borrow_mut().get(&key, asked.now.monotonic, &to, out) else {
+        let Some(found) = self.answers.borrow_mut().get(&key, asked.now.monotonic, to, out) else {
             return false;
         };
         finish::conclude_cached(self, asked, &found.origin, out);

@@ -11,7 +11,7 @@ use super::rate::Claim;
 use super::server::Manner;
 use super::status::bump;
 use super::{Group, Server};
-use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Mismatch, Query, Reply, Try};
+use crate::exchange::{Ask, Case, Clock, Dialect, Exchange, ExchangeError, Mismatch, Query, Reply, Try, Way};
 use crate::health::{Reason, Signal};
 use crate::query::{Failure, Now};
 use crate::wire::message::Message;
@@ -67,25 +67,9 @@ pub(super) async fn go_on(
     judge(context, server, manner, hit).await
 }
 
-/// The answer, if the response is one as it stands: nearly always. Otherwise gives it back.
-#[allow(clippy::result_large_err)] // it is moved back, seldom; boxing it would cost those that are not
-pub(super) fn plain_answer(
-    server: &Server,
-    manner: Manner,
-    now: Now,
-    udp: Result<Reply, ExchangeError>,
-) -> Result<Hit, Result<Reply, ExchangeError>> {
-    match udp {
-        Ok(Reply { message, rtt })
-            if !message.is_truncated() && !is_failure(message.rcode) && !fails(manner, &message) =>
-        {
-            let hit = Hit { message, tcp: false, rtt };
-            note_cookie(server, manner, &hit.message);
-            note_answer(server, &hit, now);
-            Ok(hit)
-        }
-        other => Err(other),
-    }
+/// Whether a response is an answer as it stands: nearly always.
+pub(super) fn is_answer(manner: Manner, message: &Message) -> bool {
+    !message.is_truncated() && !is_failure(message.rcode) && !fails(manner, message)
 }
 
 /// RFC 7873 §5.3: a server that says BADCOOKIE is asked again with the cookie that it sent along; if it says so again, or
@@ -135,14 +119,14 @@ async fn judge(context: Context<'_>, server: &Server, manner: Manner, hit: Hit) 
         let spoken = Spoken { rcode: hit.message.rcode, ede: hit.message.ede };
         return Err(Miss { failure: Failure::UpstreamFailed, spoken: Some(spoken) });
     }
-    note_answer(server, &hit, context.clock.now());
+    note_answer(server, hit.message.rcode, hit.rtt, || context.clock.now());
     Ok(hit)
 }
 
-fn note_answer(server: &Server, hit: &Hit, now: Now) {
-    server.counts.note_response(hit.message.rcode, hit.rtt);
-    server.health().measure(hit.rtt);
-    server.health().note(Signal::QueryAnswered, now);
+pub(super) fn note_answer(server: &Server, rcode: u16, rtt: Duration, now: impl FnOnce() -> Now) {
+    server.counts.note_response(rcode, rtt);
+    server.health().measure(rtt);
+    server.health().answered(now);
 }
 
 fn fails(manner: Manner, message: &Message) -> bool {
@@ -166,7 +150,7 @@ fn is_failure(code: u16) -> bool {
     )
 }
 
-fn note_cookie(server: &Server, manner: Manner, message: &Message) {
+pub(super) fn note_cookie(server: &Server, manner: Manner, message: &Message) {
     if manner.cookies == Cookies::On && manner.dialect == Dialect::Edns {
         server.jar.answered(message.cookie.as_ref());
     }
@@ -175,25 +159,23 @@ fn note_cookie(server: &Server, manner: Manner, message: &Message) {
 impl Group {
     /// The query over UDP to a server, in the manner that it understands.
     pub(super) fn query(&self, ask: &Ask, server: &Server, manner: Manner, now: Now) -> Query {
-        let query = Query::new(ask, manner.dialect).in_case(manner.case);
-        if manner.cookies == Cookies::Off || manner.dialect == Dialect::Plain {
-            return query;
-        }
-        match server.jar.to_send(self.source(server.address()), now) {
-            Some((cookie, demand)) => query.with_cookie(&cookie, demand),
-            None => query,
-        }
+        let takes_cookies = manner.cookies == Cookies::On && manner.dialect == Dialect::Edns;
+        let cookie =
+            if takes_cookies { server.jar.to_send(self.source(server.address()), now) } else { None };
+        let mut query = Query::with_cookie(ask, manner.dialect, cookie.as_ref());
+        query.set_case(manner.case);
+        query
+    }
+
+    /// The way to a server.
+    pub(super) fn way(&self, server: &Server, deadline: Instant) -> Way {
+        Way { server: server.address(), source: self.source(server.address()), deadline }
     }
 }
 
-pub(super) fn a_try<'a>(group: &Group, server: &'a Server, query: &'a Query, deadline: Instant) -> Try<'a> {
-    Try {
-        server: server.address(),
-        source: group.source(server.address()),
-        query,
-        deadline,
-        ignored: &server.counts.tallies.ignored_datagrams,
-    }
+fn a_try<'a>(group: &Group, server: &'a Server, query: &'a Query, deadline: Instant) -> Try<'a> {
+    let way = group.way(server, deadline);
+    Try { way, query, ignored: &server.counts.tallies.ignored_datagrams }
 }
 
 async fn converse(context: Context<'_>, server: &Server, manner: Manner) -> Result<Hit, Miss> {

@@ -41,14 +41,29 @@ pub enum Cookies {
 pub(super) struct Jar {
     /// Of this server alone, so that what it learns tells nothing of the cookies that others get. None without randomness.
     secret: Option<Secret>,
-    /// Its last cookie, with the one of ours that it goes with.
-    last: Mutex<Option<KeptCookie>>,
+    shelf: Mutex<Shelf>,
     /// A query with a cookie was answered.
     tolerated: AtomicBool,
     /// It fails on them.
     fails: Memory,
     /// It does not always return them.
     omits: Memory,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    /// Its last cookie, with the one of ours that it goes with.
+    last: Option<KeptCookie>,
+    /// What we showed last: to make it takes some fifteen times longer than to find that it is still the same.
+    ours: Option<Ours>,
+}
+
+/// A cookie of ours, and what it was made of beside the secret.
+#[derive(Debug, Clone, Copy)]
+struct Ours {
+    client: [u8; 8],
+    source: Option<IpAddr>,
+    period: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +74,7 @@ impl Jar {
         let mut secret = [0; 16];
         Jar {
             secret: getrandom::fill(&mut secret).is_ok().then_some(Secret(secret)),
-            last: Mutex::default(),
+            shelf: Mutex::default(),
             tolerated: AtomicBool::new(false),
             fails: Memory::default(),
             omits: Memory::default(),
@@ -73,8 +88,14 @@ impl Jar {
 
     /// What to send from this address, if it is known, and what must come back.
     pub(super) fn to_send(&self, source: Option<IpAddr>, now: Now) -> Option<(KeptCookie, Demand)> {
-        let client = self.secret.as_ref()?.client_cookie(source, now);
-        let Some(last) = *self.lock() else {
+        let secret = self.secret.as_ref()?;
+        let mut shelf = self.lock();
+        let period = now.monotonic.as_secs() / PERIOD;
+        let is_same = |ours: &Ours| ours.period == period && ours.source == source;
+        let ours = shelf.ours.filter(is_same).unwrap_or_else(|| secret.ours(source, period));
+        shelf.ours = Some(ours);
+        let client = ours.client;
+        let Some(last) = shelf.last else {
             return Some((KeptCookie::of_client(client), Demand::Nothing));
         };
         let demand = if self.omits.is_fresh(now) { Demand::Nothing } else { Demand::Cookie };
@@ -90,7 +111,7 @@ impl Jar {
             self.fails.forget();
         }
         if let Some(cookie) = cookie.filter(|cookie| !cookie.server().is_empty()) {
-            *self.lock() = Some(*cookie);
+            self.lock().last = Some(*cookie);
         }
     }
 
@@ -115,27 +136,27 @@ impl Jar {
         }
         self.omits.note(now);
         if over_tcp.is_none() {
-            *self.lock() = None;
+            self.lock().last = None;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<KeptCookie>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Secret {
     /// RFC 7873 §6 and RFC 9018 §3. Where routing chooses our address it is not known before the query is sent; the
     /// server's address is in the secret.
-    fn client_cookie(&self, source: Option<IpAddr>, now: Now) -> [u8; 8] {
+    fn ours(&self, source: Option<IpAddr>, period: u64) -> Ours {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write_u64(now.monotonic.as_secs() / PERIOD);
+        hasher.write_u64(period);
         match source {
             Some(IpAddr::V4(v4)) => hasher.write(&v4.octets()),
             Some(IpAddr::V6(v6)) => hasher.write(&v6.octets()),
             None => {}
         }
-        hasher.finish().to_le_bytes()
+        Ours { client: hasher.finish().to_le_bytes(), source, period }
     }
 }
 

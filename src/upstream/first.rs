@@ -8,17 +8,18 @@ use std::sync::Arc;
 use futures_util::future::Either;
 use tokio::time::Instant;
 
-use super::attempt::{Context, a_try, go_on, plain_answer};
+use super::attempt::{Context, go_on, is_answer, note_answer, note_cookie};
 use super::budget::Room;
 use super::domains::End;
 use super::itinerary::Itinerary;
-use super::race::{answered, conduct};
+use super::race::conduct;
+use super::scrub::scrub;
 use super::server::Manner;
 use super::status::bump;
 use super::{Answered, Failed, Group, Server};
-use crate::exchange::lane::note_ignored;
-use crate::exchange::{Ask, Clock, Exchange, ExchangeError, Landed, Landing, Reply};
-use crate::query::Now;
+use crate::exchange::lane::{Listening, note_ignored};
+use crate::exchange::{Ask, Clock, Ended, Exchange, ExchangeError, Landing, Late, Reply};
+use crate::query::{Now, Response};
 
 /// A first try on its way.
 pub struct First {
@@ -35,7 +36,15 @@ pub struct First {
 /// A first try that did not settle its question.
 pub struct Unsettled {
     first: First,
-    landing: Landing,
+    rest: Rest,
+}
+
+/// What is there to go on with.
+enum Rest {
+    /// A response that is no answer, or why there is none.
+    Ended(Result<Reply, ExchangeError>),
+    /// It may still come.
+    Late(Listening),
 }
 
 impl Group {
@@ -53,7 +62,7 @@ impl Group {
         let asked = &self.servers[server];
         let manner = asked.manner(self.spec.cookies, now);
         let query = self.query(ask, asked, manner, now);
-        exchange.launch(&a_try(self, asked, &query, deadline), clock.read(), due, token).ok()?;
+        exchange.launch(self.way(asked, deadline), query, clock.read(), due, token).ok()?;
         bump(&asked.counts.tallies.queries);
         Some(First { group: Arc::clone(self), server, manner, itinerary, clock, deadline, due, room })
     }
@@ -61,32 +70,45 @@ impl Group {
 
 impl First {
     /// What has landed, as the answer to the question and its server if it settles it.
-    pub fn land(self, ask: &Ask, landed: Landed) -> Result<(Answered, SocketAddr), Box<Unsettled>> {
-        let landing = match landed.landing {
-            Landing::Ended(udp, ignored) => {
-                note_ignored(ignored, &self.asked().counts.tallies.ignored_datagrams);
-                match plain_answer(self.asked(), self.manner, self.clock.at(landed.at), udp) {
-                    Ok(hit) => {
-                        let (answered, server) = (answered(ask, self.server, hit), self.asked().address());
-                        self.group.counts.note(Ok(()));
-                        self.room.leave(End::Spoken);
-                        return Ok((answered, server));
-                    }
-                    Err(udp) => Landing::Ended(udp, 0),
-                }
-            }
-            silent @ Landing::Silent(_) => silent,
+    pub fn land(
+        self,
+        ask: &Ask,
+        landing: Landing,
+        exchange: &Exchange,
+    ) -> Result<(Response, SocketAddr), Box<Unsettled>> {
+        let ended = match landing {
+            Landing::Ended(ended) => ended,
+            Landing::Silent(silent) => match exchange.listen(silent) {
+                Some(Late::Ended(ended)) => ended,
+                Some(Late::Listening(late)) => return self.unsettled(Rest::Late(late)),
+                // Who would have heard it is gone.
+                None => return self.unsettled(Rest::Ended(Err(ExchangeError::Timeout))),
+            },
         };
-        Err(Box::new(Unsettled { first: self, landing }))
+        let Ended { sent, at, ignored, outcome } = ended;
+        let (server, rtt) = (&self.group.servers[self.server], at - sent);
+        note_ignored(ignored, &server.counts.tallies.ignored_datagrams);
+        match outcome {
+            Ok(message) if is_answer(self.manner, &message) => {
+                note_cookie(server, self.manner, &message);
+                note_answer(server, message.rcode, rtt, || self.clock.at(at));
+                let (response, address) = (scrub(ask, message), server.address());
+                self.group.counts.note(Ok(()));
+                self.room.leave(End::Spoken);
+                Ok((response, address))
+            }
+            other => self.unsettled(Rest::Ended(other.map(|message| Reply { message, rtt }))),
+        }
+    }
+
+    #[cold]
+    fn unsettled<T>(self, rest: Rest) -> Result<T, Box<Unsettled>> {
+        Err(Box::new(Unsettled { first: self, rest }))
     }
 
     /// The group that is asked.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
-    }
-
-    fn asked(&self) -> &Server {
-        &self.group.servers[self.server]
     }
 }
 
@@ -102,18 +124,16 @@ impl Unsettled {
         let claim = room.claim();
         let context = Context { group: &group, ask, exchange, clock, deadline, claim };
         let asked = &group.servers[server];
-        let first = go_on(context, asked, manner, news(self.landing, asked));
+        let first = go_on(context, asked, manner, news(self.rest, asked));
         let outcome = conduct(context, itinerary, server, first, due).await;
         group.ended(ask, room, outcome.as_ref(), clock.now());
         outcome
     }
 }
 
-fn news(landing: Landing, server: &Server) -> impl Future<Output = Result<Reply, ExchangeError>> {
-    match landing {
-        Landing::Ended(udp, _) => Either::Left(std::future::ready(udp)),
-        Landing::Silent(listening) => {
-            Either::Right(listening.reply(&server.counts.tallies.ignored_datagrams))
-        }
+fn news(rest: Rest, server: &Server) -> impl Future<Output = Result<Reply, ExchangeError>> {
+    match rest {
+        Rest::Ended(udp) => Either::Left(std::future::ready(udp)),
+        Rest::Late(late) => Either::Right(late.reply(&server.counts.tallies.ignored_datagrams)),
     }
 }

@@ -18,9 +18,11 @@ pub struct Itinerary {
     somebody_spoke: bool,
 }
 
+/// Small: one way for each question in flight.
 #[derive(Debug)]
 struct Stop {
-    place: Place,
+    server: u32,
+    hope: Hope,
     tries: u8,
     failed: bool,
 }
@@ -37,7 +39,8 @@ pub enum Rebuff {
 impl Itinerary {
     /// Through the servers in this order.
     pub fn new(order: &Order) -> Itinerary {
-        let stop = |place: &Place| Stop { place: *place, tries: 0, failed: false };
+        let stop =
+            |place: &Place| Stop { server: place.server as u32, hope: place.hope, tries: 0, failed: false };
         Itinerary { stops: order.iter().map(stop).collect(), tried: 0, somebody_spoke: false }
     }
 
@@ -49,13 +52,16 @@ impl Itinerary {
     /// Takes in that a server's try failed.
     pub fn failed(&mut self, server: usize, how: Rebuff) {
         self.somebody_spoke |= how == Rebuff::Spoken;
-        self.stops.iter_mut().filter(|stop| stop.place.server == server).for_each(|stop| stop.failed = true);
+        self.stops
+            .iter_mut()
+            .filter(|stop| stop.server as usize == server)
+            .for_each(|stop| stop.failed = true);
     }
 
     /// The next server at once. One that is down is not waited for when another has spoken: its failure now is better
     /// for the client than the same after the deadline.
     pub fn after_failure(&mut self) -> Option<usize> {
-        self.visit(|stop| stop.tries == 0 && stop.place.hope == Hope::Fair)
+        self.visit(|stop| stop.tries == 0 && stop.hope == Hope::Fair)
             .or_else(|| if self.somebody_spoke { None } else { self.visit(|stop| stop.tries == 0) })
     }
 
@@ -64,7 +70,7 @@ impl Itinerary {
         if self.tried >= self.stops.len().max(TRIES) {
             return None;
         }
-        let fair = |stop: &Stop| stop.place.hope == Hope::Fair;
+        let fair = |stop: &Stop| stop.hope == Hope::Fair;
         self.visit(|stop| stop.tries == 0 && fair(stop))
             .or_else(|| self.visit(|stop| stop.tries == 1 && fair(stop)))
             .or_else(|| self.visit(|stop| stop.tries == 0))
@@ -76,7 +82,7 @@ impl Itinerary {
         let stop = self.stops.iter_mut().find(|stop| !stop.failed && wanted(stop))?;
         stop.tries += 1;
         self.tried += 1;
-        Some(stop.place.server)
+        Some(stop.server as usize)
     }
 }
 

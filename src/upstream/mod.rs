@@ -218,21 +218,14 @@ impl Group {
 
     fn order(&self, now: Now) -> order::Order {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if let [only] = &self.servers[..] {
+            return order::order(self.spec.balance, &[candidate(only, now, Look::ToAsk)], turn);
+        }
         order::order(self.spec.balance, &self.candidates(now, Look::ToAsk), turn)
     }
 
     fn candidates(&self, now: Now, look: Look) -> order::Candidates {
-        let state = |server: &Server| match look {
-            Look::Only => server.health().state(),
-            Look::ToAsk => server.health().state_for_query(now),
-        };
-        let candidate = |server: &Arc<Server>| order::Candidate {
-            role: server.role(),
-            state: state(server),
-            start: if server.health().is_held_back(now, fastrand::f32()) { Start::Slow } else { Start::Done },
-            latency: server.health().latency(),
-        };
-        self.servers.iter().map(candidate).collect()
+        self.servers.iter().map(|server| candidate(server, now, look)).collect()
     }
 
     /// How long a server may be silent before another is asked beside it: as long as it usually takes and four times its
@@ -251,6 +244,16 @@ impl Group {
             SocketAddr::V6(_) => self.spec.source_v6.map(IpAddr::V6),
         }
     }
+}
+
+fn candidate(server: &Server, now: Now, look: Look) -> order::Candidate {
+    let health = server.health();
+    let state = match look {
+        Look::Only => health.state(),
+        Look::ToAsk => health.state_for_query(now),
+    };
+    let start = if health.is_held_back(now, fastrand::f32) { Start::Slow } else { Start::Done };
+    order::Candidate { role: server.role(), state, start, latency: health.latency() }
 }
 
 #[derive(Clone, Copy)]

@@ -225,7 +225,6 @@ mod tests {
             id: 1,
             flags: flag::QR | flag::AD,
             rcode: code,
-            question: None,
             answer: records(sections[0]),
             authority: records(sections[1]),
             additional: records(sections[2]),

@@ -5,8 +5,7 @@ use super::record::{Field, layout, rdata_is_whole};
 use super::request::skip_name;
 use super::rtype::CLASS_IN;
 use super::{
-    Cookie, Ede, Edns, Fault, HEADER, KeptCookie, Name, NameRef, RType, RecordRef, Records, flag, u16_at,
-    u32_at,
+    Cookie, Ede, Edns, Fault, HEADER, KeptCookie, NameRef, RType, RecordRef, Records, flag, u16_at, u32_at,
 };
 
 /// How large a message may grow when its names are written out. 64 KiB of honest answers stay far below: the bound is
@@ -14,7 +13,7 @@ use super::{
 const MAX_EXPANDED: usize = 1 << 20;
 
 /// A parsed response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// Message ID.
     pub id: u16,
@@ -22,8 +21,6 @@ pub struct Message {
     pub flags: u16,
     /// The RCODE, EDNS's upper bits included.
     pub rcode: u16,
-    /// QNAME, QTYPE, QCLASS; none in some error responses.
-    pub question: Option<(Name, RType, u16)>,
     /// Answer section.
     pub answer: Records,
     /// Authority section.
@@ -41,43 +38,42 @@ pub struct Message {
 impl Message {
     /// Reads a whole message.
     pub fn parse(bytes: &[u8]) -> Result<Message, Fault> {
+        let mut message = Message::default();
+        message.read(bytes)?;
+        Ok(message)
+    }
+
+    /// Reads a whole message to where another was: a result that is handed on is copied each time. After an error it says
+    /// nothing of use.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let (id, flags) = (u16_at(bytes, 0)?, u16_at(bytes, 2)?);
         let mut reader = Reader { bytes, at: HEADER, qname: None, expanded: 0 };
-        let question = match u16_at(bytes, 4)? {
-            0 => None,
-            1 => Some(reader.question()?),
+        match u16_at(bytes, 4)? {
+            0 => {}
+            1 => reader.question()?,
             _ => return Err(Fault::RData),
-        };
-        let mut message = Message {
-            id,
-            flags,
-            rcode: flags & 0xF,
-            question,
-            answer: Records::new(),
-            authority: Records::new(),
-            additional: Records::new(),
-            edns: false,
-            ede: Vec::new(),
-            cookie: None,
-        };
+        }
+        *self = Message { id, flags, rcode: flags & 0xF, ..Message::default() };
         for _ in 0..u16_at(bytes, 6)? {
-            reader.record(&mut message.answer)?;
+            reader.record(&mut self.answer)?;
         }
         for _ in 0..u16_at(bytes, 8)? {
-            reader.record(&mut message.authority)?;
+            reader.record(&mut self.authority)?;
         }
         for _ in 0..u16_at(bytes, 10)? {
-            if let Some(edns) = reader.record(&mut message.additional)? {
-                if message.edns {
+            if let Some(edns) = reader.record(&mut self.additional)? {
+                if self.edns {
                     return Err(Fault::Opt);
                 }
-                message.edns = true;
-                message.rcode |= u16::from(edns.rcode_high) << 4;
-                message.ede = edns.extended_errors();
-                message.cookie = edns.cookie()?.as_ref().map(Cookie::keep);
+                self.edns = true;
+                self.rcode |= u16::from(edns.rcode_high) << 4;
+                if !edns.options.is_empty() {
+                    self.ede = edns.extended_errors();
+                    self.cookie = edns.cookie()?.as_ref().map(Cookie::keep);
+                }
             }
         }
-        Ok(message)
+        Ok(())
     }
 
     /// Whether the response was cut to fit a datagram.
@@ -89,8 +85,8 @@ impl Message {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// What most records are owned by, if there was a question.
-    qname: Option<NameBuffer>,
+    /// What most records are owned by, if there was a question with a name that is written out, as it should be.
+    qname: Option<NameRef<'a>>,
     expanded: usize,
 }
 
@@ -98,28 +94,33 @@ struct Reader<'a> {
 const TO_QNAME: [u8; 2] = [0xC0, HEADER as u8];
 
 impl<'a> Reader<'a> {
-    fn question(&mut self) -> Result<(Name, RType, u16), Fault> {
-        let qname = self.qname.insert(NameBuffer::new());
-        let end = read_name(self.bytes, self.at, qname)?;
-        let question =
-            (qname.name().to_name(), RType(u16_at(self.bytes, end)?), u16_at(self.bytes, end + 2)?);
+    /// Steps over the question. Whether it is ours is for who reads the response to say; but records point to it.
+    fn question(&mut self) -> Result<(), Fault> {
+        self.qname = NameRef::parse(self.bytes, self.at).ok();
+        let end = match self.qname {
+            Some(qname) => self.at + qname.wire().len(),
+            None => read_name(self.bytes, self.at, &mut NameBuffer::new())?,
+        };
+        self.bytes.get(end..end + 4).ok_or(Fault::Short)?;
         self.at = end + 4;
-        Ok(question)
+        Ok(())
     }
 
     /// Appends the next record to `into`, or gives it back where it is an OPT. Transaction signatures are dropped:
     /// they speak for the message that they came in.
     fn record(&mut self, into: &mut Records) -> Result<Option<Edns<'a>>, Fault> {
-        let mut other = NameBuffer::new();
-        let to_qname = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(&TO_QNAME));
-        let (owner, fixed) = match &self.qname {
-            Some(qname) if to_qname => (qname, self.at + TO_QNAME.len()),
+        let mut other;
+        let rest = self.bytes.get(self.at..).ok_or(Fault::Short)?;
+        let (owner, fixed) = match self.qname {
+            Some(qname) if rest.starts_with(&TO_QNAME) => (qname, self.at + TO_QNAME.len()),
+            // As an OPT record is owned.
+            _ if rest.starts_with(NameRef::ROOT.wire()) => (NameRef::ROOT, self.at + 1),
             _ => {
+                other = NameBuffer::new();
                 let end = read_name(self.bytes, self.at, &mut other)?;
-                (&other, end)
+                (other.name(), end)
             }
         };
-        let owner = owner.name();
         let (rtype, class, ttl) = (
             RType(u16_at(self.bytes, fixed)?),
             u16_at(self.bytes, fixed + 2)?,
@@ -203,7 +204,7 @@ impl NameBuffer {
 
     /// The name last read into it.
     pub fn name(&self) -> NameRef<'_> {
-        NameRef::parse(&self.bytes[..self.length], 0).unwrap_or(NameRef::ROOT)
+        NameRef::known(&self.bytes[..self.length])
     }
 }
 

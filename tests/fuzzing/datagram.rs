@@ -9,7 +9,7 @@ use kakehashi::query::{Now, Path, Transport};
 use kakehashi::server::testing::{Street, street_by};
 use kakehashi::wire::message::Message;
 use kakehashi::wire::request::Parsed;
-use kakehashi::wire::{HEADER, RType, Records, Request, flag};
+use kakehashi::wire::{HEADER, NameRef, RType, Records, Request, flag};
 
 /// Our EDNS payload size in the shipped configuration.
 const OURS: u16 = 1232;
@@ -66,12 +66,13 @@ fn check(packet: &[u8], path: &Path, out: &[u8]) -> Message {
     assert!(out.len() <= limit(packet, path.transport), "{} octets", out.len());
     assert_eq!(out[..2], packet[..2]);
     assert_eq!(reply.flags & (flag::QR | OPCODE), flag::QR | flags & OPCODE);
-    if let Some((qname, ..)) = &reply.question {
-        let end = HEADER + qname.wire().len() + 4;
+    let has_question = out[4..6] == [0, 1];
+    if has_question {
+        let end = HEADER + NameRef::parse(out, HEADER).unwrap().wire().len() + 4;
         assert_eq!(out[HEADER..end], packet[HEADER..end], "the question, letter by letter");
     }
     if let Parsed::Query(request) = Request::parse(packet) {
-        assert!(reply.question.is_some());
+        assert!(has_question);
         assert_eq!(reply.edns, request.edns.is_some());
     }
     if path.client.ip().to_string() == CLIENTS[0] {

@@ -3,7 +3,7 @@
 use kakehashi::wire::build::{Fit, Opt, Plan, build};
 use kakehashi::wire::message::Message;
 use kakehashi::wire::patch::{self, Turn};
-use kakehashi::wire::{RType, RecordRef, Records, flag};
+use kakehashi::wire::{HEADER, NameRef, RType, RecordRef, Records, flag};
 
 /// The client's part of an input: ID, flags, seconds gone by, size limit, turn, which letters to turn, whether EDNS.
 const CLIENT: usize = 14;
@@ -12,7 +12,7 @@ const CLIENT: usize = 14;
 pub fn run(input: &[u8]) {
     let Some((client, rest)) = input.split_first_chunk::<CLIENT>() else { return };
     let Ok(message) = Message::parse(rest) else { return };
-    let Some(question) = question(&message) else { return };
+    let Some(question) = question(rest) else { return };
     let id = u16::from_be_bytes([client[0], client[1]]);
     let flags = u16::from_be_bytes([client[2], client[3]]);
     let seconds = u32::from_be_bytes([client[4], client[5], client[6], client[7]]);
@@ -62,9 +62,9 @@ pub fn run(input: &[u8]) {
     Message::parse(&encoded).unwrap();
 }
 
-fn question(message: &Message) -> Option<Vec<u8>> {
-    let (qname, qtype, qclass) = message.question.as_ref()?;
-    Some([qname.wire(), &qtype.0.to_be_bytes(), &qclass.to_be_bytes()].concat())
+fn question(message: &[u8]) -> Option<Vec<u8>> {
+    let name = NameRef::parse(message, HEADER).ok().filter(|_| message[4..6] == [0, 1])?;
+    message.get(HEADER..HEADER + name.wire().len() + 4).map(<[u8]>::to_vec)
 }
 
 /// Every letter whose place has its bit set is turned. A length octet is no letter.

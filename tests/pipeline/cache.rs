@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use kakehashi::pipeline::Admit;
 use kakehashi::query::Transport;
-use kakehashi::wire::{RType, flag};
+use kakehashi::wire::{NameRef, RType, flag};
 
 use crate::stand_in::StandIn;
 use crate::world::{ONPREM, Query, Reply, VPC, World};
@@ -148,7 +148,7 @@ fn each_client_gets_the_name_in_the_case_it_asked() {
     let world = World::new(RULE, &[&upstream]);
     for name in ["wWw.TEST1", "www.test1", "WWW.tesT1"] {
         let reply = world.a(VPC, name);
-        let echoed = reply.message.question.as_ref().unwrap().0.to_string();
+        let echoed = NameRef::parse(&reply.bytes, 12).unwrap().to_string();
         assert_eq!(echoed, format!("{name}."));
         assert_eq!(reply.message.answer.iter().next().unwrap().owner.to_string(), echoed);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::exchange::{Exchange, ExchangeError, Reply, Try};
+use crate::exchange::{Exchange, ExchangeError, Reply, Try, Way};
 use crate::wire::message::Message;
 use crate::wire::present::RData;
 use crate::wire::{RType, rcode};
@@ -76,7 +76,8 @@ pub(super) async fn ask(
 ) -> Result<Answer, ExchangeError> {
     let mut last = ExchangeError::Timeout;
     for _ in 0..patience.tries {
-        let attempt = Try { deadline: tokio::time::Instant::now() + patience.timeout, ..attempt };
+        let deadline = tokio::time::Instant::now() + patience.timeout;
+        let attempt = Try { way: Way { deadline, ..attempt.way }, ..attempt };
         match whole(exchange, &attempt).await {
             Ok(reply) => return Ok(Answer::of(&reply.message)),
             Err(error) => last = error,

@@ -21,7 +21,7 @@ use super::findings::{Allowance, Differences, Findings, Live, Place};
 use super::log::{Asked, Question, read};
 use super::whom::{self, Traced, Whom};
 use super::{Told, example, tell};
-use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try};
+use crate::exchange::{Ask, Dialect, Exchange, ExchangeError, Query, Try, Way};
 
 /// How often a question is asked before the answers count as different: caches fill, and pools turn.
 const ROUNDS: u32 = 3;
@@ -309,7 +309,8 @@ impl Asker {
     async fn ask_from_here(&self, server: SocketAddr, put: &Put) -> Result<Answer, ExchangeError> {
         let deadline = Instant::now() + self.patience.timeout;
         let Put { query, source, .. } = put;
-        let attempt = Try { server, source: *source, query, deadline, ignored: &self.ignored };
+        let way = Way { server, source: *source, deadline };
+        let attempt = Try { way, query, ignored: &self.ignored };
         ask(&self.exchange, attempt, self.patience).await
     }
 }

@@ -41,7 +41,7 @@ impl Bench {
 
     /// How old the port was when this time had passed.
     fn age(&mut self, key: Key, after: Duration) -> Duration {
-        self.begin + after - self.ports.get_mut(key).unwrap().born
+        self.begin + after + LIFE - self.ports.get_mut(key).unwrap().ends
     }
 
     fn open(&self) -> usize {
