@@ -63,10 +63,13 @@ pub(super) fn accept_datagram(
     into: &mut Message,
 ) -> Result<(), Mismatch> {
     check_header(id, bytes)?;
-    let name = query.name();
-    // First, as the question then agrees octet by octet.
+    // First, as the question then agrees octet by octet; but not for another query of this name.
+    let (name, question) = (query.name(), query.question());
     let is_turned = query.case == Case::Exact
-        && bytes.get_mut(HEADER..HEADER + name.len()).is_some_and(|received| flips.put_back(name, received));
+        && bytes.get_mut(HEADER..HEADER + question.len()).is_some_and(|received| {
+            let (received, numbers) = received.split_at_mut(name.len());
+            *numbers == question[name.len()..] && flips.put_back(name, received)
+        });
     check_question(query, bytes)?;
     if query.case == Case::Exact && bytes[5] == 1 && !is_turned {
         return Err(Mismatch::Case);

@@ -258,6 +258,39 @@ mod tests {
         assert!(matches!(landed[..], [Landed { token: 7, landing: Landing::Silent(_), .. }]));
     }
 
+    #[test]
+    fn a_line_that_ends_leaves_nobody_waiting() {
+        let (exchange, (_server, address)) = (Exchange::new(), server());
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let query = Query::new(&Ask::new("dc01.technova.local".parse().unwrap(), RType::A), Dialect::Edns);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let way = Way { server: address, source: None, deadline };
+        let first = runtime();
+        first.block_on(async {
+            launch(&exchange, address, &[1, 2]);
+            // Of this one there is news already, which nobody has asked about.
+            exchange.launch(way, query, Instant::now(), Instant::now(), 3).unwrap();
+            exchange.landed().await;
+        });
+        drop(first);
+        runtime().block_on(async {
+            launch(&exchange, address, &[4]);
+            exchange.landed().await;
+            let mut landed = taken(&exchange);
+            landed.sort_by_key(|landed| landed.token);
+            assert_eq!(landed.iter().map(|landed| landed.token).collect::<Vec<_>>(), [1, 2, 3]);
+            for landed in landed {
+                match landed.landing {
+                    Landing::Ended(ended) => {
+                        assert!(matches!(ended.outcome, Err(ExchangeError::Local(_))), "{}", landed.token);
+                    }
+                    // The next line has a place of the same number, which is another's.
+                    Landing::Silent(silent) => assert!(exchange.listen(silent).is_none()),
+                }
+            }
+        });
+    }
+
     #[tokio::test]
     async fn what_has_landed_lands_once() {
         let (exchange, (_server, address)) = (Exchange::new(), server());

@@ -42,7 +42,11 @@ pub struct Ended {
 
 /// A query that is waited for longer than it should be. To be given to [`Exchange::listen`], or its place is lost.
 #[must_use]
-pub struct Silent(pub(super) u32);
+pub struct Silent {
+    pub(super) slot: u32,
+    /// The line that it waits on: another has slots of the same numbers.
+    pub(super) line: u64,
+}
 
 /// What became of a query that had been waited for in vain.
 pub enum Late {
@@ -100,8 +104,11 @@ impl Exchange {
     }
 
     /// What has become, since that was told, of a query of which nothing had come. `None`: its line is no longer there.
-    pub fn listen(&self, Silent(slot): Silent) -> Option<Late> {
+    pub fn listen(&self, Silent { slot, line }: Silent) -> Option<Late> {
         self.with_open_desk(|desk| {
+            if desk.serial != line {
+                return None;
+            }
             let mut state = desk.lock();
             let wait = state.waits.get_mut(slot as usize)?.as_mut()?;
             let Some(outcome) = wait.outcome.take() else {

@@ -153,8 +153,9 @@ impl Exchange {
         let line = match (later.take().filter(Line::is_open), self.line.get()) {
             (Some(line), _) => later.insert(line),
             (None, Some(first)) => {
-                first.desk().abandon();
-                later.insert(self.begin()?)
+                let line = self.begin()?;
+                line.desk().inherit(first.desk().abandon());
+                later.insert(line)
             }
             (None, None) => {
                 let begun = self.begin()?;

@@ -39,6 +39,8 @@ pub(super) const EVENTS: usize = 128;
 /// How late the end of a wait may be noticed.
 const TICK: Duration = Duration::from_millis(10);
 
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
 /// A worker's UDP, from its first query on.
 pub(super) struct Line {
     desk: Arc<Desk>,
@@ -47,6 +49,8 @@ pub(super) struct Line {
 
 /// What queries and the reader share.
 pub(super) struct Desk {
+    /// Its number among all of this process.
+    pub(super) serial: u64,
     pub(super) epoll: Epoll,
     // One thread uses it, so the lock is never waited for; it is there so that a future which asks may move.
     state: Mutex<State>,
@@ -119,7 +123,8 @@ impl Line {
             landed: VecDeque::new(),
         };
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let desk = Arc::new(Desk { epoll, state: Mutex::new(state), begun: Notify::new(), landed });
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let desk = Arc::new(Desk { serial, epoll, state: Mutex::new(state), begun: Notify::new(), landed });
         // Its successor differs by `unsafe` alone, for what does not own its descriptor; this does.
         #[allow(deprecated)]
         let watched = AsyncFd::with_interest(Watched(Arc::clone(&desk)), Interest::READABLE)?;
@@ -216,13 +221,23 @@ impl Desk {
         }
     }
 
-    /// Gives back what it has: nobody reads here any more.
-    pub(super) fn abandon(&self) {
-        let mut state = self.lock();
+    /// Gives back what it has, as nobody reads here any more: every wait ends, tasks hear of it here, and what there is to be
+    /// told of the lane is for the next line to tell.
+    pub(super) fn abandon(&self) -> VecDeque<Landed> {
+        let (mut state, now) = (self.lock(), Instant::now());
+        for slot in 0..state.waits.len() as u32 {
+            state.settle(slot, Err(ExchangeError::Local(io::ErrorKind::NotConnected)), now);
+        }
         state.ports = Ports::new();
-        state.waits.iter_mut().for_each(|wait| *wait = None);
         state.leaving.clear();
-        state.landed.clear();
+        std::mem::take(&mut state.landed)
+    }
+
+    /// Takes over what an earlier line had to tell.
+    pub(super) fn inherit(&self, landed: VecDeque<Landed>) {
+        let mut state = self.lock();
+        state.landed.extend(landed);
+        self.tell_of_landed(&state);
     }
 
     /// Ends the waits whose time is over; says whether any is left.
@@ -236,7 +251,10 @@ impl Desk {
                 // First of all that nothing came: whoever is to be asked now may still answer in time.
                 Party::Lane { token, due } if due <= now => {
                     wait.party = Party::Task(None);
-                    state.landed.push_back(Landed { token, landing: Landing::Silent(Silent(slot as u32)) });
+                    state.landed.push_back(Landed {
+                        token,
+                        landing: Landing::Silent(Silent { slot: slot as u32, line: self.serial }),
+                    });
                 }
                 _ if wait.deadline <= now => state.settle(slot as u32, Err(ExchangeError::Timeout), now),
                 _ => {}

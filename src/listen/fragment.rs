@@ -2,8 +2,9 @@
 //!
 //! A fragment can be forged where a whole datagram cannot, and firewalls drop it. And as long as the kernel discovers path
 //! MTUs for a socket, as it does if it is not told otherwise, whoever forges the error of a router decides that it sends
-//! fragments. So datagrams leave whole, whatever routers are said to have said: replies are no longer than what fits every
-//! path. Only where the configuration allows longer ones, or the interface is narrower, they may be fragmented.
+//! fragments. So datagrams leave whole, whatever routers are said to have said: replies are no longer than what every path of
+//! IPv6 and every common one of IPv4 takes. Where one is narrower, a lower `udp-payload` has its clients ask by TCP. Only where the
+//! configuration allows longer replies, or the interface is narrower, they may be fragmented.
 //!
 //! Not to look for a path MTU is also the fastest: HOT 0.95 of its time, MISS 0.96.
 
@@ -13,7 +14,7 @@ use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
 
-/// Octets that fit every path: the least MTU of a link of IPv6 (RFC 8200 §5), less the headers of IPv6 and UDP.
+/// Octets that a path takes: the least MTU of a link of IPv6 (RFC 8200 §5), less the headers of IPv6 and UDP.
 const FITS: usize = 1280 - 40 - 8;
 
 /// Has what this socket sends leave whole.

@@ -65,7 +65,6 @@ pub(super) async fn run<S: Service>(worker: Rc<Worker<S>>) {
         while land_round(&worker, &mut out).await == ROUND {
             yield_now().await;
         }
-        worker.service.batch_done();
         worker.service.landed().await;
     }
 }
@@ -87,9 +86,11 @@ async fn land_round<S: Service>(worker: &Rc<Worker<S>>, out: &mut Vec<u8>) -> us
             Landing::Reply => {
                 if let Some(other) = batch.replace(udp.clone()).filter(|other| !Rc::ptr_eq(other, &udp)) {
                     other.send_landed().await;
+                    worker.service.batch_done();
                 }
                 if !udp.commit_landed(out, &path) {
                     udp.send_landed().await;
+                    worker.service.batch_done();
                     leaving.clear();
                     udp.commit_landed(out, &path);
                 }
@@ -100,5 +101,6 @@ async fn land_round<S: Service>(worker: &Rc<Worker<S>>, out: &mut Vec<u8>) -> us
     if let Some(udp) = batch {
         udp.send_landed().await;
     }
+    worker.service.batch_done();
     count
 }

@@ -233,9 +233,7 @@ impl Worker {
             Poll::Ready(Err(wanted)) => return Err(wanted),
             Poll::Pending => unreachable!("a walk without patience does not wait"),
         }
-        if let Some(wanted) = self.stood_in_for.take() {
-            self.refetch(asked, wanted);
-        }
+        self.stood_in_for.take().into_iter().for_each(|wanted| self.refetch(asked, wanted));
         Ok(())
     }
 
@@ -304,6 +302,7 @@ impl Worker {
     /// Between batches: hands the log its lines and the metrics their counts.
     pub fn batch_done(&self) {
         self.refresh();
+        self.reading.ends();
         let mut recorder = self.recorder.borrow_mut();
         recorder.listen_to(&self.exchange, || self.now());
         recorder.flush();

@@ -188,9 +188,11 @@ fn with_word(state: u64, word: u64) -> u64 {
     (state.rotate_left(23) ^ word).wrapping_mul(SEED)
 }
 
-/// The upper bits, which depend on all octets, for both ends: the table takes its bits from there.
+/// Every octet counts for every bit. A multiplication carries upwards alone, so the upper half is laid over the lower one,
+/// before another and after it: the table and the filter take their bits from the lower end.
 fn finished(state: u64) -> u64 {
-    state ^ state >> 32
+    let mixed = (state ^ state >> 32).wrapping_mul(SEED);
+    mixed ^ mixed >> 32
 }
 
 /// Takes in the first label of a name, eight octets at a time. Its length goes in too, so that labels do not run together.
