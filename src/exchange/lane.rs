@@ -11,6 +11,9 @@ use super::udp::{Party, Waiting};
 use super::{Exchange, ExchangeError, Query, Reply, Way};
 use crate::wire::message::Message;
 
+/// Room that a list of news keeps: for as many as one look at the ports brings.
+const KEPT: usize = 128;
+
 /// A query of the lane of which there is news.
 pub struct Landed {
     /// The token it was launched with.
@@ -92,6 +95,8 @@ impl Exchange {
     /// processor look beyond it.)
     pub fn take_landed(&self, into: &mut VecDeque<Landed>) {
         if into.is_empty() {
+            // What a flood has made of it is not kept, twice.
+            into.shrink_to(KEPT);
             self.with_open_desk(|desk| std::mem::swap(into, &mut desk.lock().landed));
         }
     }
