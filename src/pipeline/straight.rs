@@ -38,7 +38,7 @@ pub(super) fn begin(
     let key = ResponseKey::new(spec.uid, bits.octet(), request.qname, request.qtype);
     // Before the cache is looked at.
     let ended = shared.flights.ended(&key);
-    let Some(cached) = shared.responses.get(&key, now) else {
+    let Some(mut cached) = shared.responses.get(&key, now) else {
         let ask = ask_for(&spec.domain, request.qname, request.qtype, bits);
         let routes = Found::first(&snapshot.table, route);
         return Err(match worker.spare_wanted.take() {
@@ -52,7 +52,6 @@ pub(super) fn begin(
             None => Box::new(Wanted { route, key, routes, ask, ended }),
         });
     };
-    let mut cached = cached;
     let trace = aged(snapshot, request, route, now, &mut cached, Source::ResponseCache);
     let plain = trace.and_then(|trace| Some((cached.outcome.ok()?, trace)));
     if plain.is_some() {

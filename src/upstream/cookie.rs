@@ -54,7 +54,7 @@ pub(super) struct Jar {
 struct Shelf {
     /// Its last cookie, with the one of ours that it goes with.
     last: Option<KeptCookie>,
-    /// What we showed last: to make it takes some fifteen times longer than to find that it is still the same.
+    /// What we showed last: it is the same for a day, and made by a hash that takes its time.
     ours: Option<Ours>,
 }
 

@@ -2,7 +2,7 @@
 //! out.
 //!
 //! One allocation a section however many records it has; copying a record is copying bytes. The owner's length is there
-//! because each response is walked some six times, and to find where a name ends takes longer than all else of a step.
+//! because each response is walked several times, and to find where a name ends is most of a step.
 
 use std::fmt;
 
