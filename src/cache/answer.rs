@@ -17,7 +17,7 @@ use super::forget::Forget;
 use super::index::Index;
 use super::key::Folded;
 pub use super::key::Key;
-use super::pages::Pages;
+use super::pages::{Page, Pages};
 use super::remains::Remains;
 use crate::wire::patch::{self, Turn};
 
@@ -138,7 +138,7 @@ pub struct AnswerCache {
     index: Index,
     entries: Pages<Entry>,
     free: Vec<u32>,
-    remains: Remains<Vec<Option<Entry>>>,
+    remains: Remains<Page<Entry>>,
     hand: usize,
     bytes: usize,
     capacity: usize,

@@ -1,11 +1,25 @@
 //! Places by number, in pages: what grows is one page longer, and nothing of it moves. A vector of them would be copied each
 //! time that it doubles, while queries wait.
 
+use prefetch_index::prefetch_index;
+
 /// Places of a page.
 const PAGE: usize = 256;
+/// A cache line.
+const LINE: usize = 64;
 
 /// Things with numbers.
-pub(super) struct Pages<T>(Vec<Vec<Option<T>>>);
+pub(super) struct Pages<T>(Vec<Page<T>>);
+
+/// So many of them.
+pub(super) type Page<T> = Vec<Place<T>>;
+
+#[repr(C)]
+pub(super) struct Place<T> {
+    /// Where it begins, known without a look at it.
+    start: [u8; 0],
+    held: Option<T>,
+}
 
 impl<T> Default for Pages<T> {
     fn default() -> Self {
@@ -26,23 +40,31 @@ impl<T> Pages<T> {
             self.0.push(Vec::with_capacity(PAGE));
         }
         if let Some(last) = self.0.last_mut() {
-            last.push(None);
+            last.push(Place { start: [], held: None });
         }
         number
     }
 
     /// What has this number.
     pub(super) fn get(&self, number: usize) -> Option<&T> {
-        self.0.get(number / PAGE)?.get(number % PAGE)?.as_ref()
+        self.0.get(number / PAGE)?.get(number % PAGE)?.held.as_ref()
     }
 
     /// The place of this number, whether something is there or not.
     pub(super) fn place(&mut self, number: usize) -> Option<&mut Option<T>> {
-        self.0.get_mut(number / PAGE)?.get_mut(number % PAGE)
+        Some(&mut self.0.get_mut(number / PAGE)?.get_mut(number % PAGE)?.held)
+    }
+
+    /// Has all of what is at this number fetched from memory, without waiting for it.
+    pub(super) fn prefetch(&self, number: usize) {
+        let Some(place) = self.0.get(number / PAGE).and_then(|page| page.get(number % PAGE)) else { return };
+        for octet in (0..size_of::<Place<T>>()).step_by(LINE) {
+            prefetch_index(place.start.as_slice(), octet);
+        }
     }
 
     /// All pages; none are left.
-    pub(super) fn take(&mut self) -> Vec<Vec<Option<T>>> {
+    pub(super) fn take(&mut self) -> Vec<Page<T>> {
         std::mem::take(&mut self.0)
     }
 }

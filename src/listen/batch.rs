@@ -108,10 +108,11 @@ impl Inbox {
         Inbox { local, own: canonical(local.bound), slots, headers: blank_headers(), wanted: FEW }
     }
 
-    /// Reads what has arrived, at most [`BATCH`] datagrams, without waiting.
-    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<Received> {
+    /// Reads what has arrived, at most [`BATCH`] datagrams, without waiting. Where they come one by one, `first` can look at
+    /// the first before the system is asked for another.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, first: impl FnOnce(&Inbox)) -> io::Result<Received> {
         if self.wanted <= FEW && !self.local.is_wildcard() {
-            return self.receive_few(socket);
+            return self.receive_few(socket, first);
         }
         let control_room = if self.local.is_wildcard() { Control::ROOM } else { 0 };
         let wanted = self.wanted.clamp(LEAST, BATCH);
@@ -150,8 +151,9 @@ impl Inbox {
     }
 
     /// As [`Inbox::receive`], one by one. Two at most: if there are more, they are no longer few.
-    fn receive_few(&mut self, socket: BorrowedFd<'_>) -> io::Result<Received> {
+    fn receive_few(&mut self, socket: BorrowedFd<'_>, first: impl FnOnce(&Inbox)) -> io::Result<Received> {
         self.receive_one(0, socket)?;
+        first(self);
         let (count, rest) = match self.receive_one(1, socket) {
             Ok(()) => (2, Rest::Perhaps),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => (1, Rest::Nothing),

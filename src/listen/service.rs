@@ -43,11 +43,14 @@ pub trait Service: 'static {
     /// wait nor allocate.
     fn admit(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit;
 
-    /// Told of a batch before [`Service::admit`] is asked for each of it, so that what all of them need can be fetched from
-    /// memory together.
+    /// Told of a batch some time before [`Service::admit`] is asked for each of it, so that what all of them need can be
+    /// fetched from memory together.
     fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         let _ = queries;
     }
+
+    /// Told when [`Service::admit`] is about to be asked for what was foreseen.
+    fn approach(&self) {}
 
     /// Has a batch admitted; the queries that this has sent elsewhere may leave together at its end.
     fn together(&self, admit: impl FnOnce()) {

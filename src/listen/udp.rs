@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -158,11 +158,16 @@ impl<S: Service> Udp<S> {
     fn take_batch(self: &Rc<Self>) -> io::Result<Rest> {
         let mut inbox = self.inbox.borrow_mut();
         let mut replies = self.replies.borrow_mut();
-        let Received { count, rest } = inbox.receive(self.socket.as_fd())?;
-        let now = clock::now();
+        let foresee = |inbox: &Inbox| self.foresee(inbox.glimpse(0).into_iter());
+        let Received { count, rest } = inbox.receive(self.socket.as_fd(), foresee)?;
         let stats = &self.worker.stats;
         stats.batches.add(1);
         stats.datagrams_in.add(count as u64);
+        if count > 1 {
+            self.foresee_batch(&inbox, count);
+        }
+        self.worker.service.approach();
+        let now = clock::now();
         let mut admit = || {
             for nth in 0..count {
                 let Some(datagram) = inbox.datagram(nth) else {
@@ -179,7 +184,6 @@ impl<S: Service> Udp<S> {
             }
         };
         if count > 1 {
-            self.foresee(&inbox, count);
             self.worker.service.together(admit);
         } else {
             admit();
@@ -187,11 +191,15 @@ impl<S: Service> Udp<S> {
         Ok(rest)
     }
 
-    /// Has the memory fetched that the batch will want. Apart from where a query that comes alone goes by: what this needs of
+    /// As [`Udp::foresee`], of many. Apart from where a query that comes alone goes by: what this needs of
     /// the stack is cold then.
     #[inline(never)]
-    fn foresee(&self, inbox: &Inbox, count: usize) {
-        let queries = (0..count).filter_map(|nth| inbox.glimpse(nth));
+    fn foresee_batch(&self, inbox: &Inbox, count: usize) {
+        self.foresee((0..count).filter_map(|nth| inbox.glimpse(nth)));
+    }
+
+    /// Has the memory fetched that these will want.
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         // What panics here will do so in its own turn, and costs that query then; here it would cost the batch.
         let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.foresee(queries)));
     }

@@ -4,6 +4,7 @@
 //! and the send of a batch. What waits for one response goes by the [`lane`], without a task, and mostly without a walk,
 //! too (`straight`); [`Worker::resolve`] walks the rest. All end in [`finish`], which writes the reply, keeps it and records what happened.
 
+mod ahead;
 mod errand;
 pub mod explain;
 mod fetch;

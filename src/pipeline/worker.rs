@@ -3,7 +3,6 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -137,15 +136,6 @@ impl Worker {
             Admit::Reply if out.is_empty() => Admit::Drop,
             decided => decided,
         }
-    }
-
-    /// Fetches from memory what a batch is about to ask for. Says how many answers there are.
-    pub fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) -> usize {
-        let snapshot = self.snapshot.borrow();
-        self.answers.borrow_mut().foresee(queries.filter_map(|(packet, client)| {
-            let Parsed::Query(request) = Request::parse(packet) else { return None };
-            Key::new(snapshot.table.client(client)?.view, finish::cache_bits(&request)?, request.question())
-        }))
     }
 
     fn decide(&self, packet: &[u8], path: &Path, now: Now, out: &mut Vec<u8>) -> Admit {

@@ -24,6 +24,10 @@ impl Service for Street {
         self.0.foresee(queries);
     }
 
+    fn approach(&self) {
+        self.0.approach();
+    }
+
     fn together(&self, admit: impl FnOnce()) {
         let _gathering = self.0.gather();
         admit();

@@ -20,7 +20,7 @@ fn path(client: SocketAddr, local: SocketAddr) -> Path {
 fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
     let (server, client, local) = pair();
     let mut inbox = Inbox::new(local);
-    assert_eq!(inbox.receive(server.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(inbox.receive(server.as_fd(), |_| ()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     let total = FEW + LEAST + BATCH + 1;
     for n in 0..total {
         client.send(&vec![n as u8; n]).unwrap();
@@ -28,7 +28,7 @@ fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
     let mut sent = 0..total;
     let full = |count| (count, Rest::Perhaps);
     for (count, rest) in [full(FEW), full(LEAST), full(BATCH), (1, Rest::Nothing)] {
-        assert_eq!(inbox.receive(server.as_fd()).unwrap(), Received { count, rest });
+        assert_eq!(inbox.receive(server.as_fd(), |_| ()).unwrap(), Received { count, rest });
         for (n, length) in sent.by_ref().take(count).enumerate() {
             let datagram = inbox.datagram(n).unwrap();
             assert_eq!(datagram.payload, vec![length as u8; length]);
@@ -36,6 +36,22 @@ fn a_batch_holds_what_arrived_in_order_and_says_when_there_is_no_more() {
         }
     }
     assert_eq!(sent.len(), 0);
+}
+
+#[test]
+fn where_they_come_one_by_one_the_first_is_shown_before_it_is_known_whether_there_is_another() {
+    let (server, client, local) = pair();
+    let mut inbox = Inbox::new(local);
+    for count in [1, LEAST] {
+        (0..count).for_each(|n| _ = client.send(&[n as u8; 7]).unwrap());
+        let mut shown = Vec::new();
+        let first =
+            |inbox: &Inbox| shown.extend(inbox.glimpse(0).map(|(octets, from)| (octets.to_vec(), from)));
+        assert_eq!(inbox.receive(server.as_fd(), first).unwrap().count, count.min(FEW));
+        assert_eq!(shown, [(vec![0; 7], client.local_addr().unwrap().ip())]);
+    }
+    // The rest: they are no longer few.
+    assert_eq!(inbox.receive(server.as_fd(), |_| panic!("they come together")).unwrap().count, LEAST - FEW);
 }
 
 #[test]
@@ -47,7 +63,7 @@ fn a_datagram_longer_than_any_query_is_not_looked_at() {
         inbox.wanted = wanted;
         client.send(&[1; DATAGRAM + 1]).unwrap();
         client.send(&[2; DATAGRAM]).unwrap();
-        assert_eq!(inbox.receive(server.as_fd()).unwrap().count, 2);
+        assert_eq!(inbox.receive(server.as_fd(), |_| ()).unwrap().count, 2);
         assert!(inbox.datagram(0).is_none());
         assert_eq!(inbox.datagram(1).unwrap().payload.len(), DATAGRAM);
     }
@@ -100,7 +116,10 @@ fn a_datagram_that_comes_alone_is_answered_as_one_among_many() {
         let client = UdpSocket::bind(SocketAddr::new(bound.ip(), 0)).unwrap();
         let (mut inbox, mut outbox) = (Inbox::new(Local { bound }), Outbox::new(Local { bound }));
         client.send_to(b"query", bound).unwrap();
-        assert_eq!(inbox.receive(server.as_fd()).unwrap(), Received { count: 1, rest: Rest::Nothing });
+        assert_eq!(
+            inbox.receive(server.as_fd(), |_| ()).unwrap(),
+            Received { count: 1, rest: Rest::Nothing }
+        );
         let Datagram { payload, path: asked } = inbox.datagram(0).unwrap();
         assert_eq!((payload, asked), (&b"query"[..], path(client.local_addr().unwrap(), bound)));
         outbox.slot().unwrap().extend_from_slice(b"reply");
