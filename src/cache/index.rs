@@ -8,7 +8,7 @@ use prefetch_index::prefetch_index;
 
 /// Slots of a line.
 const SLOTS: usize = 8;
-/// Of the slots of all lines, so many may be taken for each line: where more are, too many names are in a second line.
+/// Of the slots of all lines, so many may be taken for each line, on average: where more are, too many names are in a second line.
 const MOST: usize = 6;
 /// The first lines.
 const LEAST: usize = 4;

@@ -11,12 +11,12 @@ const LINE: usize = 64;
 /// Things with numbers.
 pub(super) struct Pages<T>(Vec<Page<T>>);
 
-/// So many of them.
+/// The places of a page.
 pub(super) type Page<T> = Vec<Place<T>>;
 
 #[repr(C)]
 pub(super) struct Place<T> {
-    /// Where it begins, known without a look at it.
+    /// Of no size: its address is the place's, so that a prefetch need not ask whether something is held.
     start: [u8; 0],
     held: Option<T>,
 }

@@ -49,7 +49,7 @@ pub trait Service: 'static {
         let _ = queries;
     }
 
-    /// Told when [`Service::admit`] is about to be asked for what was foreseen.
+    /// Told when [`Service::admit`] is about to be asked for what was foreseen last, if anything was.
     fn approach(&self) {}
 
     /// Has a batch admitted; the queries that this has sent elsewhere may leave together at its end.

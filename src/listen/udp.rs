@@ -166,7 +166,7 @@ impl<S: Service> Udp<S> {
         if count > 1 {
             self.foresee_batch(&inbox, count);
         }
-        self.worker.service.approach();
+        self.approach();
         let now = clock::now();
         let mut admit = || {
             for nth in 0..count {
@@ -202,6 +202,10 @@ impl<S: Service> Udp<S> {
     fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
         // What panics here will do so in its own turn, and costs that query then; here it would cost the batch.
         let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.foresee(queries)));
+    }
+
+    fn approach(&self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.approach()));
     }
 
     fn resolve(self: &Rc<Self>, datagram: Datagram<'_>, now: Now, flight: Flight<S>) {

@@ -1,7 +1,7 @@
 //! A look ahead at what is about to be asked for.
 //!
 //! A hit waits for two places in memory, its hash's and the one that this names: with ten thousand names both are far away,
-//! and that was two thirds of what a hit took beside its system calls. Here a batch waits for all its first places together,
+//! and to wait for them was most of what a hit took beside its system calls. Here a batch waits for all its first places together,
 //! then for its second ones; and what a query that comes alone wants is on its way while the kernel is asked whether there is
 //! another (HOT 0.97, TRICKLE 0.98 of their time). What was found is kept until it is asked for, so that it is not looked
 //! for twice.
@@ -13,7 +13,7 @@ use super::{AnswerCache, Key};
 
 /// With so few answers all of them are near.
 const SEVERAL: usize = 1_000;
-/// Batches after one for which a look ahead was in vain: where names are new, it only costs.
+/// Batches after one of four or more for which a look ahead was in vain: where names are new, it only costs.
 pub(super) const REST: u32 = 15;
 /// Queries of a usual batch.
 const BATCH: usize = 64;
@@ -56,6 +56,11 @@ impl AnswerCache {
 
     /// Has the answers themselves fetched, those that there are, and says how many that is.
     pub fn approach(&mut self) -> usize {
+        if self.ahead.hashes.is_empty() {
+            // What is left of an earlier batch is not what comes now.
+            self.ahead.places.clear();
+            return 0;
+        }
         let mut found = 0;
         for hash in &self.ahead.hashes {
             let at = self.index.find(*hash, |_| true);
