@@ -17,7 +17,7 @@ use super::forget::Forget;
 use super::index::Index;
 use super::key::Folded;
 pub use super::key::Key;
-use super::pages::{Page, Pages};
+use super::pages::{Page, Pages, Place};
 use super::remains::Remains;
 use crate::wire::patch::{self, Turn};
 
@@ -116,7 +116,7 @@ struct Entry {
     used: bool,
 }
 
-const _: () = assert!(size_of::<Option<Entry>>() == 256);
+const _: () = assert!(size_of::<Option<Entry>>() == 256 && size_of::<Place<Entry>>() == 256);
 
 impl Entry {
     fn size(&self) -> usize {

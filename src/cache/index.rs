@@ -8,12 +8,12 @@ use prefetch_index::prefetch_index;
 
 /// Slots of a line.
 const SLOTS: usize = 8;
-/// Of the slots of all lines, so many may be taken for each line, on average: where more are, too many names are in a second line.
+/// Slots that may be taken in a line, on average: where more are, too many names are in a second line.
 const MOST: usize = 6;
 /// The first lines.
 const LEAST: usize = 4;
 /// No place.
-const NOWHERE: u32 = u32::MAX;
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
 struct Slot {

@@ -6,7 +6,7 @@ use prefetch_index::prefetch_index;
 /// Places of a page.
 const PAGE: usize = 256;
 /// A cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Things with numbers.
 pub(super) struct Pages<T>(Vec<Page<T>>);

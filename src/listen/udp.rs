@@ -160,6 +160,7 @@ impl<S: Service> Udp<S> {
         let mut replies = self.replies.borrow_mut();
         let foresee = |inbox: &Inbox| self.foresee(inbox.glimpse(0).into_iter());
         let Received { count, rest } = inbox.receive(self.socket.as_fd(), foresee)?;
+        let now = clock::now();
         let stats = &self.worker.stats;
         stats.batches.add(1);
         stats.datagrams_in.add(count as u64);
@@ -167,7 +168,6 @@ impl<S: Service> Udp<S> {
             self.foresee_batch(&inbox, count);
         }
         self.approach();
-        let now = clock::now();
         let mut admit = || {
             for nth in 0..count {
                 let Some(datagram) = inbox.datagram(nth) else {
@@ -191,8 +191,8 @@ impl<S: Service> Udp<S> {
         Ok(rest)
     }
 
-    /// As [`Udp::foresee`], of many. Apart from where a query that comes alone goes by: what this needs of
-    /// the stack is cold then.
+    /// As [`Udp::foresee`], of many. Apart from where a query that comes alone goes by: what this needs of the stack is cold
+    /// then.
     #[inline(never)]
     fn foresee_batch(&self, inbox: &Inbox, count: usize) {
         self.foresee((0..count).filter_map(|nth| inbox.glimpse(nth)));
@@ -204,6 +204,7 @@ impl<S: Service> Udp<S> {
         let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.foresee(queries)));
     }
 
+    /// Goes on with what was foreseen, if anything was.
     fn approach(&self) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.worker.service.approach()));
     }

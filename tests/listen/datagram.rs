@@ -192,16 +192,23 @@ fn a_panic_is_counted_once_whatever_else_it_ends() {
 fn a_panic_ahead_of_its_turn_costs_nobody_an_answer() {
     let server = Server::start(&loopback());
     let client = server.udp();
-    // What comes while the worker is held up is one batch.
-    client.send(&query(0, ask::STALL)).unwrap();
-    server.until("it is held up", |server| server.sum(|stats| stats.datagrams_in.get()) == 1);
-    for id in 1..=20 {
-        client.send(&query(id, if id == 10 { ask::AHEAD_PANIC } else { ask::NOW })).unwrap();
+    let mut arrived = 0;
+    for panics in [ask::AHEAD_PANIC, ask::APPROACH_PANIC] {
+        client.send(&query(100, panics)).unwrap();
+        assert_eq!(receive(&client).0, 100, "one that comes alone");
+        // What comes while the worker is held up is one batch.
+        client.send(&query(0, ask::STALL)).unwrap();
+        arrived += 2;
+        server.until("it is held up", |server| server.sum(|stats| stats.datagrams_in.get()) == arrived);
+        for id in 1..=20 {
+            client.send(&query(id, if id == 10 { panics } else { ask::NOW })).unwrap();
+        }
+        arrived += 20;
+        server.gate.add_permits(1);
+        let mut ids: Vec<u16> = (0..20).map(|_| receive(&client).0).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=20).collect::<Vec<_>>());
     }
-    server.gate.add_permits(1);
-    let mut ids: Vec<u16> = (0..20).map(|_| receive(&client).0).collect();
-    ids.sort_unstable();
-    assert_eq!(ids, (1..=20).collect::<Vec<_>>());
     server.stop();
 }
 

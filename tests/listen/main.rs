@@ -8,7 +8,7 @@ mod life;
 #[path = "../lab/port.rs"]
 mod port;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -36,6 +36,8 @@ mod ask {
     pub const PANIC: u8 = b'p';
     /// When it is seen ahead of its turn, and only then.
     pub const AHEAD_PANIC: u8 = b'f';
+    /// When it is about to have its turn, and only then.
+    pub const APPROACH_PANIC: u8 = b'h';
     pub const LATE_PANIC: u8 = b'q';
     /// Before there is anything to wait for.
     pub const EARLY_PANIC: u8 = b'e';
@@ -51,18 +53,20 @@ struct Echo {
     /// What waits in the lane, by ticket; without what it asks, where a panic has ended it.
     lane: RefCell<VecDeque<(usize, Option<Vec<u8>>)>>,
     landed: Notify,
+    /// One that was seen ahead wants a panic next.
+    wants_panic: Cell<bool>,
 }
 
 impl Echo {
     fn new(gate: Arc<Semaphore>) -> Echo {
-        Echo { gate, lane: RefCell::default(), landed: Notify::new() }
+        Echo { gate, lane: RefCell::default(), landed: Notify::new(), wants_panic: Cell::default() }
     }
 }
 
 impl Service for Echo {
     fn admit(&self, packet: &[u8], _: &Path, _: Now, out: &mut Vec<u8>) -> Admit {
         match packet.get(12) {
-            Some(&(ask::NOW | ask::AHEAD_PANIC)) => {
+            Some(&(ask::NOW | ask::AHEAD_PANIC | ask::APPROACH_PANIC)) => {
                 out.extend_from_slice(packet);
                 out[2] |= 0x80;
                 Admit::Reply
@@ -80,8 +84,15 @@ impl Service for Echo {
         }
     }
 
-    fn foresee<'q>(&self, mut queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
-        assert!(queries.all(|(packet, _)| packet.get(12) != Some(&ask::AHEAD_PANIC)), "as asked");
+    fn foresee<'q>(&self, queries: impl Iterator<Item = (&'q [u8], IpAddr)>) {
+        for (packet, _) in queries {
+            assert_ne!(packet.get(12), Some(&ask::AHEAD_PANIC), "as asked");
+            self.wants_panic.set(self.wants_panic.get() || packet.get(12) == Some(&ask::APPROACH_PANIC));
+        }
+    }
+
+    fn approach(&self) {
+        assert!(!self.wants_panic.take(), "as asked");
     }
 
     fn begin(&self, packet: &[u8], _: &Path, _: Now, ticket: usize) -> Begin {

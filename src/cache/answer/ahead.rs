@@ -1,14 +1,16 @@
 //! A look ahead at what is about to be asked for.
 //!
 //! A hit waits for two places in memory, its hash's and the one that this names: with ten thousand names both are far away,
-//! and to wait for them was most of what a hit took beside its system calls. Here a batch waits for all its first places together,
-//! then for its second ones; and what a query that comes alone wants is on its way while the kernel is asked whether there is
-//! another (HOT 0.97, TRICKLE 0.98 of their time). What was found is kept until it is asked for, so that it is not looked
-//! for twice.
+//! and to wait for them was most of what a hit took beside its system calls. Here a batch waits for all its first places
+//! together, then for its second ones; and what a query that comes alone wants is on its way while the kernel is asked
+//! whether there is another (HOT 0.97, TRICKLE 0.98 of their time). What was found is kept until it is asked for, so that
+//! it is not looked for twice.
 
 use prefetch_index::prefetch_index;
 use smallvec::SmallVec;
 
+use super::super::index::NOWHERE;
+use super::super::pages::LINE;
 use super::{AnswerCache, Key};
 
 /// With so few answers all of them are near.
@@ -17,11 +19,8 @@ const SEVERAL: usize = 1_000;
 pub(super) const REST: u32 = 15;
 /// Queries of a usual batch.
 const BATCH: usize = 64;
-/// A cache line, and how many of them an answer seldom exceeds.
-const LINE: usize = 64;
+/// Cache lines that an answer seldom exceeds.
 const LINES: usize = 4;
-/// No place.
-const NOWHERE: u32 = u32::MAX;
 
 /// What the last look ahead has found.
 #[derive(Default)]
